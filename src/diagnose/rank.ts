@@ -1,0 +1,84 @@
+import type { Confidence, WindowName } from '../shared/types/diagnosis.ts'
+import { windows } from '../shared/types/diagnosis.ts'
+import type { Evidence } from '../shared/types/common.ts'
+import { stages, type Cause, type Stage } from './cause.ts'
+
+/** A cause found for one identifier. */
+export interface Finding {
+  cause: Cause
+  identifier: string
+  confidence: Confidence
+  variant?: string
+  blanks: Record<string, string>
+  evidence: Evidence[]
+  window: WindowName
+  authority: Authority
+}
+
+/** Who says so: the CA itself, a server or the API, cert-manager's self-check, or a comparison of ours. */
+export const authorities = ['ca', 'server', 'self-check', 'inference'] as const
+export type Authority = typeof authorities[number]
+
+/**
+ * Root before consequence: the key, when found at least `likely` beside one of its values,
+ * is what made the other appear. The consequence is still named, below.
+ */
+export const explains: Record<string, readonly string[]> = {
+  'http01-network-policy-blocks': ['http01-backend-error', 'http01-port80-blocked'],
+  'http01-solver-pod-unschedulable': ['http01-backend-error'],
+  'http01-solver-image-pull-failed': ['http01-backend-error'],
+  'http01-solver-pod-crashing': ['http01-backend-error'],
+  'http01-mesh-blocks': ['http01-backend-error', 'http01-connection-filtered'],
+  'http01-ingress-class-mismatch': ['http01-other-backend-answers'],
+  'http01-ingress-host-conflict': ['http01-other-backend-answers'],
+  'http01-route-not-accepted': ['http01-other-backend-answers', 'http01-backend-error'],
+  'http01-gateway-listener-missing': ['http01-other-backend-answers', 'http01-route-not-accepted', 'http01-port80-blocked'],
+  'http01-load-balancer-not-synced': ['http01-other-backend-answers', 'http01-port80-blocked', 'http01-backend-error'],
+  'http01-path-type-unsupported': ['http01-other-backend-answers'],
+  'http01-host-or-path-rewritten': ['http01-other-backend-answers'],
+  'http01-dns-points-elsewhere': ['http01-other-backend-answers', 'http01-port80-blocked'],
+  'http01-dns-ipv6-broken': ['http01-port80-blocked', 'http01-other-backend-answers'],
+  'http01-cdn-interferes': ['http01-auth-on-path', 'http01-other-backend-answers', 'http01-redirected-to-https', 'http01-redirect-invalid'],
+  'http01-dns-private-address': ['http01-dns-record-missing'],
+  'domain-delegation-broken': ['http01-dns-resolution-failed', 'http01-dns-record-missing', 'dns01-nameserver-failing', 'acme-caa-lookup-failed'],
+  'dns01-dnssec-invalid': ['dns01-nameserver-failing'],
+  'dns01-secret-missing': ['issuer-not-ready'],
+  'dns01-cname-delegation-broken': ['dns01-not-propagated', 'dns01-zone-not-found'],
+  'dns01-wrong-hosted-zone': ['dns01-not-propagated'],
+  'dns01-split-horizon': ['dns01-not-propagated'],
+  'dns01-search-domain-hijack': ['dns01-zone-not-found', 'dns01-not-propagated'],
+  'dns01-provider-throttled': ['dns01-provider-error'],
+  'wildcard-needs-dns01': ['issuer-no-matching-solver'],
+  'acme-server-unreachable': ['issuer-not-ready'],
+  'acme-server-untrusted': ['issuer-not-ready'],
+  'acme-account-invalid': ['issuer-not-ready'],
+  'acme-eab-rejected': ['issuer-not-ready'],
+  'acme-contact-invalid': ['issuer-not-ready'],
+  'certificate-duplicate-secret': ['acme-rate-limited'],
+  'namespace-terminating': ['http01-solver-pod-rejected', 'http01-ingress-rejected', 'cert-manager-rbac-denied']
+}
+
+const confidences: readonly Confidence[] = ['proven', 'likely', 'possible']
+
+/** Best first; total and deterministic. */
+export function compareFindings (a: Finding, b: Finding): number {
+  return confidences.indexOf(a.confidence) - confidences.indexOf(b.confidence) ||
+    authorities.indexOf(a.authority) - authorities.indexOf(b.authority) ||
+    stageIndex(a.cause.stage) - stageIndex(b.cause.stage) ||
+    windowIndex(a.window) - windowIndex(b.window) ||
+    (a.cause.id < b.cause.id ? -1 : a.cause.id > b.cause.id ? 1 : 0)
+}
+
+/**
+ * Orders the findings of one identifier: first what nothing else explains, then the rest.
+ * A root that is only `possible` explains nothing.
+ */
+export function rank (findings: readonly Finding[]): { leading: Finding[], explained: Finding[] } {
+  const sorted = [...findings].sort(compareFindings)
+  const roots = sorted.filter(({ confidence }) => confidence !== 'possible')
+  const isExplained = (finding: Finding): boolean => roots.some(root => explains[root.cause.id]?.includes(finding.cause.id))
+  return { leading: sorted.filter(finding => !isExplained(finding)), explained: sorted.filter(isExplained) }
+}
+
+function stageIndex (stage: Stage): number { return stages.indexOf(stage) }
+function windowIndex (window: WindowName): number { return window === 'state' ? -1 : windows.indexOf(window) }

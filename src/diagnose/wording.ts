@@ -1,0 +1,37 @@
+import type { Case, IdentifierCase } from '../shared/types/case.ts'
+import type { Evidence } from '../shared/types/common.ts'
+import type { StandardBlank } from './cause.ts'
+
+/** Fills `{blank}`s; one that has no value stays readable as its name in angle brackets. */
+export function fill (wording: string, blanks: Record<string, string>): string {
+  return wording.replaceAll(/\{(\w+)\}/g, (_, name: string) => blanks[name] ?? `<${name}>`)
+}
+
+/** The blanks that every wording may use. */
+export function standardBlanksOf (incident: Case, identifier: IdentifierCase, evidence: Evidence[]): Partial<Record<StandardBlank, string>> {
+  const { subject, facts } = incident
+  const certificate = facts.certificate.is === 'seen' ? facts.certificate.value : undefined
+  const order = facts.order.is === 'seen' ? facts.order.value : undefined
+  const issuer = facts.issuer.is === 'seen' ? facts.issuer.value : undefined
+  const request = facts.request.is === 'seen' ? facts.request.value : undefined
+  const controller = facts.controller.is === 'seen' ? facts.controller.value : undefined
+  const challenge = identifier.facts.challenge.is === 'seen' ? identifier.facts.challenge.value : undefined
+  const server = issuer?.acme?.server
+  const values: Partial<Record<StandardBlank, string | undefined>> = {
+    dnsName: identifier.name === '' ? undefined : identifier.wildcard ? `*.${identifier.name}` : identifier.name,
+    namespace: certificate?.namespace ?? subject.namespace,
+    certificate: certificate?.name ?? subject.certificate?.name,
+    order: order?.name ?? subject.order?.name,
+    request: request?.name ?? subject.request?.name,
+    challenge: challenge?.name,
+    issuer: issuer?.name ?? certificate?.issuerRef.name ?? subject.issuer?.name,
+    issuerKind: issuer?.kind ?? certificate?.issuerRef.kind ?? 'Issuer',
+    acmeServer: server,
+    acmeHost: server === undefined || !URL.canParse(server) ? undefined : new URL(server).host,
+    text: evidence[0]?.text,
+    certManagerNamespace: controller?.namespace ?? 'cert-manager',
+    provider: challenge?.solver,
+    version: incident.version?.text
+  }
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== ''))
+}
