@@ -86,6 +86,7 @@ export type Vantage = 'cluster' | 'public' | 'authoritative' | `outside:${string
 
 export type DnsType = 'A' | 'AAAA' | 'CNAME' | 'TXT' | 'CAA' | 'NS' | 'SOA' | 'DS'
 
+/** `data` in presentation format; a TXT's strings joined and unquoted, names without the final dot. */
 export interface DnsRecord { name: string, type: string, ttl: number, data: string }
 
 export interface DnsLook {
@@ -115,6 +116,8 @@ export type DnsFailure = 'timeout' | 'refused' | 'unreachable' | 'malformed' | '
 
 export type ConnectFailure =
   | 'timeout' | 'refused' | 'reset' | 'closed' | 'unreachable' | 'tls' | 'blocked' | 'not-recorded' | 'other'
+  /** The hop answered with a redirect that a CA would refuse to follow; `text` is Boulder's own sentence. */
+  | 'redirect'
 
 export interface TlsSeen {
   names: string[]
