@@ -261,6 +261,14 @@ export interface RoutingFacts extends Fact {
   /** Addresses this cluster owns: LoadBalancer Services, Ingress and Gateway status, external IPs, Nodes. */
   clusterAddresses: { address: string, owner: string }[]
   controllers: string[]
+  /** Settings outside the claims that change what port 80 answers. */
+  hints?: RoutingHint[]
+}
+/** One setting of a controller, load balancer, namespace or mesh: `where` names the object and field, `value` quotes it. */
+export interface RoutingHint {
+  kind: 'proxy-protocol' | 'mesh' | 'force-https' | 'https-entrypoint-only' | 'no-port-80' | 'controller-down' | 'no-address' | 'address-per-ingress' | 'hosts-not-merged'
+  where: string
+  value: string
 }
 export interface RouteClaim {
   kind: 'Ingress' | 'HTTPRoute'
@@ -273,6 +281,12 @@ export interface RouteClaim {
   solver: boolean
   wins: boolean
   why: string
+  /** Does a running controller take this object as its own? `why` says what tells. */
+  ownership?: 'owned' | 'unowned' | 'unknown'
+  /** `ingress-nginx`, `nginx.org`, `traefik`, `gce` …; a Gateway's controller name for an HTTPRoute. */
+  controller?: string
+  /** What the backend Service leads to. */
+  backendState?: 'ready' | 'no-endpoints' | 'service-missing' | 'unknown'
   addresses: string[]
   /** Settings that redirect, authenticate, allow-list, rewrite or inject: object field and value. */
   settings: { effect: 'redirect' | 'auth' | 'allow-list' | 'rewrite' | 'snippet' | 'client-certificate' | 'other', field: string, value: string }[]
