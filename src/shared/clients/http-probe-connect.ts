@@ -40,9 +40,10 @@ export function trustContext (...extra: (string | undefined)[]): SecureContext {
 
 /**
  * Opens one connection through `route`. A bad certificate does not end it: it is recorded, and
- * the caller decides. Rejects with ConnectError only.
+ * the caller decides (`nameFits`: it names the host). Rejects with ConnectError, or with the
+ * resolver's error when a dialled name does not resolve.
  */
-export async function open (target: ConnectTarget, route: Route, signal: AbortSignal): Promise<{ socket: Socket, tls?: TlsSeen }> {
+export async function open (target: ConnectTarget, route: Route, signal: AbortSignal): Promise<{ socket: Socket, tls?: TlsSeen, nameFits?: boolean }> {
   const destination = route(target.dial, target.port)
   const name = `${isIP(target.dial) === 6 ? `[${target.dial}]` : target.dial}:${target.port}`
   if ('fails' in destination) throw new ConnectError(destination.fails, failureText(destination.fails, name))
@@ -68,7 +69,9 @@ export async function open (target: ConnectTarget, route: Route, signal: AbortSi
     })
     secure.on('error', () => {})
     await happens(secure, 'secureConnect', signal, name)
-    return { socket: secure, tls: describeTls(secure) }
+    const certificate = secure.getPeerX509Certificate()
+    const nameFits = (isIP(servername) === 0 ? certificate?.checkHost(servername) : certificate?.checkIP(servername)) !== undefined
+    return { socket: secure, tls: describeTls(secure), nameFits }
   } catch (error) {
     tcp.destroy()
     throw error
@@ -91,7 +94,7 @@ export function connectFailure (error: unknown): { code: ConnectFailure, text: s
     case 'UND_ERR_HEADERS_OVERFLOW': return { code: 'other', text: 'the response headers are too long' }
   }
   if (typeof code === 'string' && /^(ERR_SSL|ERR_TLS|EPROTO|CERT_)/.test(code)) return { code: 'tls', text }
-  if (typeof code === 'string' && code.startsWith('HPE_')) return { code: 'other', text: notHttp((error as { data?: unknown }).data) ?? `not an HTTP answer: ${text}` }
+  if (name === 'HTTPParserError') return { code: 'other', text: notHttp((error as { data?: unknown }).data) ?? `not an HTTP answer: ${text}` }
   if (cause !== undefined && cause !== error) return connectFailure(cause)
   return { code: 'other', text }
 }

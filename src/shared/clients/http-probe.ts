@@ -103,12 +103,13 @@ async function fetchOnce (options: HttpProbeOptions, url: URL, address: string, 
 
   let handed = false
   const client = new Client(url.origin, {
-    // One connection for one request: a second connect would mean that undici retries.
-    connect: (_options, callback) => {
+    // One connection for one request: a second connect would mean that undici retries. Not at once:
+    // undici hangs when its connector answers before it returns.
+    connect: (_options, callback) => setImmediate(() => {
       if (handed) return callback(new ConnectError('closed', 'the server closed the connection without an answer'), null)
       handed = true
       callback(null, socket as never)
-    },
+    }),
     pipelining: 1,
     maxHeaderSize: 32_768,
     headersTimeout: 0,
