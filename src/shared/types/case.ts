@@ -349,6 +349,9 @@ export interface CaaFacts extends Fact {
 
 export interface DelegationFacts extends Fact {
   zone?: string
+  /** The zone that the cluster's own resolver shows for the name, and the one that the world does. */
+  clusterZone?: string
+  publicZone?: string
   nameServers: { name: string, addresses: string[], answers: boolean, lame: boolean, failure?: string, serial?: number }[]
   parentNs: string[]
   childNs: string[]

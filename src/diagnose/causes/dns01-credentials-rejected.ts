@@ -1,0 +1,34 @@
+import { defineCause } from '../cause.ts'
+
+/** The DNS provider was reached and does not accept the credentials themselves. */
+export default defineCause({
+  id: 'dns01-credentials-rejected',
+  since: '0.1.0',
+  stage: 'present',
+  needs: [],
+  title: 'the DNS provider refuses the credentials of the solver',
+  meaning: 'The DNS provider was reached and does not accept the credentials that the solver of {issuerKind} {issuer} uses: {text}',
+  remedy: [
+    { do: 'See which credentials the solver names.', run: 'kubectl get {issuerKind} {issuer} -n {namespace} -o jsonpath=\'{.spec.acme.solvers}\'' },
+    'Make new credentials at the provider and put them into the Secret that the solver names, without a newline at the end and not encoded twice.',
+    { do: 'Then let cert-manager try again.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
+  ],
+  related: ['dns01-permission-denied', 'dns01-secret-missing'],
+  texts: [
+    // Cloudflare
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'Error: 9109: Invalid access token|Error: 6003: Invalid request headers|Error: (?:6111|9103|9106|6103|1001):|Invalid format for (?:X-Auth-Key|Authorization) header|Unknown X-Auth-Key|Cloudflare API (?:key|token) is invalid|no Cloudflare credential has been given', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'Error: 10000: Authentication error', unless: 'POST "?/zones/[^"]+/dns_records', confidence: 'proven' },
+    // Amazon
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch|InvalidIdentityToken|ExpiredToken|IncompleteSignature|security token included in the request is (?:invalid|expired)|only one of access and secret key was provided|role must be set when web identity token is set', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'no EC2 IMDS role found|failed to refresh cached credentials|NoCredentialProviders|failed to retrieve credentials|get identity: get credentials', confidence: 'likely' },
+    // Azure
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'AADSTS(?:7000215|7000222|7000112|700016|700027|700082|700024|90002|50034|50057)|ClientSecretCredential authentication failed|InvalidAuthenticationToken|invalid_client', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'AADSTS70021|AADSTS700(?:213|211|212)|No matching federated identity record|no default identity is assigned|(?:WorkloadIdentity|ManagedIdentity|DefaultAzure)Credential[^.]{0,40}(?:authentication failed|failed to acquire a token)|Identity not found|adal: Refresh request failed', confidence: 'likely' },
+    // Google
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'oauth2: (?:cannot fetch token|"?invalid_grant)|invalid_grant|Invalid JWT Signature|ACCESS_TOKEN_EXPIRED|Request had invalid authentication credentials|googleapi: Error 401|Unable to get Google Cloud client', confidence: 'likely' },
+    // DigitalOcean, Akamai and the webhook solvers
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'Unable to authenticate you|The signature does not match|invalid authorization (?:client|access) token', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'Invalid signature|This credential (?:does not exist|is not valid)|Invalid ApplicationKey|InvalidAccessKeyId|InvalidAccessKeySecret|invalid authentication credentials|UNABLE_TO_AUTHENTICATE|Malformed (?:JWT|api ?key)|API ?key (?:is )?(?:invalid|not valid|not found|expired)|invalid (?:api|access)[ -_]?(?:key|token)|(?:wrong|bad|invalid|incorrect) (?:credentials?|password|username|login)|authentication (?:failed|failure|required|error)', unless: 'TSIG|BADKEY|dns: bad auth|Error: 10000|Proxy Authentication', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'self-check', 'object', 'alert'] } },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:status|code|error|http)[^a-z0-9]{0,12}(?:code )?401\\b|\\b401 \\(request|\\b401 ?:? unauthori[sz]ed|unauthori[sz]ed', unless: 'urn:ietf:params:acme|urn:acme|authorization error|wrong status code|not authorized to perform|unauthorized to access requested resource', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log'] } }
+  ]
+})

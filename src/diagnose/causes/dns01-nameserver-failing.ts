@@ -1,0 +1,32 @@
+import { defineCause } from '../cause.ts'
+
+/** The name servers are reached and answer SERVFAIL, REFUSED or as if the zone were not theirs. */
+export default defineCause({
+  id: 'dns01-nameserver-failing',
+  since: '0.1.0',
+  stage: 'self-check',
+  needs: [],
+  wants: ['delegation', 'txt'],
+  title: 'name servers of {dnsName} answer with an error',
+  meaning: 'The servers that hold the zone, or the resolver that is asked, do not answer properly: {text}',
+  remedy: [
+    { do: 'Ask each server for the zone.', run: 'for ns in $(dig +short NS {dnsName}); do dig +norecurse SOA {dnsName} @$ns; done' },
+    'Repair or remove the server that answers SERVFAIL or REFUSED; a REFUSED at every server usually means that the zone is not hosted there any more.'
+  ],
+  related: ['dns01-dnssec-invalid', 'domain-delegation-broken'],
+  texts: [
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'NS \\S+ returned (?:SERVFAIL|REFUSED|NOTIMP|FORMERR|NOTAUTH) for', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'rcode was expected to be .{0,40}but got \\W*(?:SERVFAIL|REFUSED|NOTIMP|FORMERR)', confidence: 'likely' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'unexpected response code \\W*(?:SERVFAIL|REFUSED)', confidence: 'likely' },
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: '(?:SERVFAIL|REFUSED|FORMERR|NOTIMP) looking up TXT', when: { caa: false }, confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'looking up TXT for \\S+: (?:Not Authoritative|Invalid Data|Cached Error|Prohibited)|Error retrieving TXT records for DNS challenge', when: { caa: false }, confidence: 'likely' }
+  ],
+
+  examine ({ hits, delegation }) {
+    const [best] = hits
+    if (best === undefined) return { is: 'not-applicable' }
+    // A server that fails because its signatures do belongs to DNSSEC.
+    const bogus = delegation.is === 'seen' && delegation.value.dnssec === 'bogus'
+    return { is: 'found', confidence: bogus ? 'possible' : best.rule.confidence, blanks: {}, because: delegation.is === 'seen' ? [best, 'delegation'] : [best] }
+  }
+})

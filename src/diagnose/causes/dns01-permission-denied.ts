@@ -1,0 +1,38 @@
+import { defineCause } from '../cause.ts'
+
+/** The provider knows who asks and says that this identity may not do it. */
+export default defineCause({
+  id: 'dns01-permission-denied',
+  since: '0.1.0',
+  stage: 'present',
+  needs: [],
+  variants: ['assume-role', 'zone-read', 'record-write'],
+  title: 'the DNS credentials lack a permission at the provider',
+  meaning: 'The credentials of the solver are valid, and the provider refuses what they ask for: {text}',
+  remedy: [
+    { do: 'See which credentials and role the solver names.', run: 'kubectl get {issuerKind} {issuer} -n {namespace} -o jsonpath=\'{.spec.acme.solvers}\'' },
+    'Grant the action that the text names. Route 53 needs route53:ListHostedZonesByName, route53:ChangeResourceRecordSets and route53:GetChange; Cloudflare needs Zone.Zone:Read and Zone.DNS:Edit; Azure needs DNS Zone Contributor; Google needs dns.admin or its parts.',
+    { do: 'Then let cert-manager try again.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
+  ],
+  related: ['dns01-credentials-rejected', 'dns01-zone-not-found'],
+  texts: [
+    // Amazon
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'sts:AssumeRole|unable to assume role', unless: 'InvalidIdentityToken|ExpiredToken|InvalidClientTokenId|SignatureDoesNotMatch|no EC2 IMDS|web identity token is set', confidence: 'proven', variant: 'assume-role' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'not authorized to perform:? route53:(?:ListHostedZones|GetHostedZone|ListResourceRecordSets)|ListHostedZonesByName,.{0,200}AccessDenied', confidence: 'proven', variant: 'zone-read' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'not authorized to perform:? route53:(?:ChangeResourceRecordSets|GetChange)|ChangeResourceRecordSets,.{0,200}AccessDenied|failed to query Route 53 change status', unless: 'Throttling|Rate exceeded', confidence: 'proven', variant: 'record-write' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:api error )?AccessDenied(?:Exception)?:|not authorized to perform', unless: 'sts:AssumeRole|unable to assume role|route53:(?:List|Get|Change)', confidence: 'likely' },
+    // Cloudflare
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'requires permission .{0,80}zone\\.list|Error: 9109: (?:Unauthorized|Cannot)|Error: 0: Actor', confidence: 'proven', variant: 'zone-read' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:POST|PUT|PATCH|DELETE) "?/zones/[^"]+/dns_records.{0,80}Error: (?:10000|9109)', confidence: 'proven', variant: 'record-write' },
+    // Azure
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:PUT|PATCH|DELETE|POST) https://management\\.[\\w.]+/.{0,400}AuthorizationFailed|does not have authorization to perform action .{0,20}Microsoft\\.Network/dnsZones/TXT/write', confidence: 'proven', variant: 'record-write' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'GET https://management\\.[\\w.]+/.{0,400}AuthorizationFailed|does not have authorization to perform action .{0,20}Microsoft\\.Network/dnsZones/read', confidence: 'proven', variant: 'zone-read' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'AuthorizationFailed|does not have authorization to perform action', unless: '(?:PUT|PATCH|DELETE|POST|GET) https://management|Microsoft\\.Network/dnsZones/(?:TXT/write|read)', confidence: 'proven' },
+    // Google
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'iam\\.serviceAccounts\\.getAccessToken|Unable to generate access token', confidence: 'proven', variant: 'assume-role' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'googleapi: Error 403', unless: 'has not been used in project|SERVICE_DISABLED|rateLimitExceeded|quota', confidence: 'proven' },
+    // Webhook solvers and the rest
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'This call has not been granted|User has no access|ACCESS_DENIED|Authenticated user is not allowed|insufficient (?:permissions?|scope|privileges?|rights)|Forbidden\\.RAM|NoPermission|User not authorized to operate|permission denied for (?:zone|domain)|not permitted to (?:access|manage|modify)', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object', 'alert'] } },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:status|code|error|http)[^a-z0-9]{0,12}(?:code )?403\\b|\\b403 forbidden', unless: 'urn:ietf:params:acme|urn:acme|authorization error|wrong status code|googleapi|management\\.azure|AccessDenied|system:serviceaccount|<html', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log'] } }
+  ]
+})

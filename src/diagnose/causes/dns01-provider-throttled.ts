@@ -1,0 +1,22 @@
+import { defineCause } from '../cause.ts'
+
+/** The DNS provider's API counts requests and has had enough. */
+export default defineCause({
+  id: 'dns01-provider-throttled',
+  since: '0.1.0',
+  stage: 'present',
+  needs: [],
+  title: 'the DNS provider\'s API limits our requests',
+  meaning: 'The provider answers that too many requests were made; cert-manager tries again with growing pauses: {text}',
+  remedy: [
+    { do: 'See how many challenges ask the provider at once.', run: 'kubectl get challenges -A' },
+    'Lower --max-concurrent-challenges, spread the renewals, or ask the provider for a higher limit.'
+  ],
+  related: ['dns01-provider-error'],
+  texts: [
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'Throttling(?:Exception)?:|api error Throttling|Rate exceeded|ThrottledException|PriorRequestNotComplete|RequestLimitExceeded', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'Error: (?:971|10429):|consider throttling your request speed|Please wait and consider throttling', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'rateLimitExceeded|userRateLimitExceeded|googleapi: Error 429|TooManyRequests|SubscriptionRequestsThrottled', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:\\b429\\b|too many requests|api rate limit|rate limit(?:ed| exceeded| reached)|request quota|Throttling\\.User|API_RATE_LIMIT|429 Too many)', unless: 'urn:ietf:params:acme|urn:acme|too many (?:certificates|failed|new)|letsencrypt\\.org/docs|429 : |client rate limiter|acme/', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object', 'alert'] } }
+  ]
+})

@@ -1,0 +1,23 @@
+import { defineCause } from '../cause.ts'
+
+/** The webhook got the call and cannot use the solver's `config`. */
+export default defineCause({
+  id: 'dns01-webhook-config-invalid',
+  since: '0.1.0',
+  stage: 'present',
+  needs: [],
+  title: 'the DNS webhook refuses the solver\'s config',
+  meaning: 'The webhook was called and cannot work with the `config` of the solver in {issuerKind} {issuer}: {text}',
+  remedy: [
+    { do: 'Read the solver\'s config.', run: 'kubectl get {issuerKind} {issuer} -n {namespace} -o jsonpath=\'{.spec.acme.solvers}\'' },
+    'Compare its keys with the webhook\'s documentation for the deployed version: names, types and required ones.'
+  ],
+  texts: [
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'error decoding solver config', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: '(?:json: )?cannot unmarshal \\S+ into Go (?:struct field|value)', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'json: unknown field|unknown field "[^"]+" in (?:solver )?config', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: '(?:no|missing|empty|required|invalid)[\\w ]{0,24}(?:config|field|parameter|setting|zoneName|zone name|endpoint|apiUrl|secretName|secretRef)[\\w ]{0,20}(?:provided|given|specified|set|required|in (?:the )?(?:solver )?config|is empty|missing)', unless: 'ambient|secret \\S+ not found', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'zone name [`"\']{2}|for zone ?(?:name)? ?[`"\']{2}', confidence: 'likely' },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: '(?:secret|apiKey|api-key|token)[\\w -]{0,20}(?:ref(?:erence)?s?|name)[\\w -]{0,20}(?:not (?:specified|set|provided|defined)|must be (?:set|specified)|is required|missing)', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } }
+  ]
+})

@@ -1,0 +1,33 @@
+import { defineCause } from '../cause.ts'
+
+/** RBAC between cert-manager and the webhook solver, or of the webhook itself. */
+export default defineCause({
+  id: 'dns01-webhook-forbidden',
+  since: '0.1.0',
+  stage: 'present',
+  needs: [],
+  variants: ['group-name', 'service-account', 'secret-reader'],
+  wants: ['controller', 'challenge'],
+  title: 'Kubernetes forbids the DNS webhook, or cert-manager to call it',
+  meaning: 'The API refuses a step on the way to the DNS webhook, so no TXT record is written: {text}',
+  remedy: [
+    { do: 'See who is bound to the webhook\'s API group.', run: 'kubectl get clusterroles,clusterrolebindings -o wide | grep -i -e domain-solver -e webhook' },
+    'Bind cert-manager\'s real ServiceAccount to the ClusterRole that may create the solver\'s resource, with the same groupName as in the issuer; give the webhook\'s own ServiceAccount a Role to get its Secret.'
+  ],
+  related: ['dns01-webhook-unavailable', 'dns01-secret-missing'],
+  texts: [
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?P<solver>\\S+) is forbidden: User "(?P<user>[^"]+)" cannot create resource "[^"]+" in API group "(?P<group>[^"]+)" at the cluster scope', unless: 'API group "(?:acme\\.cert-manager\\.io|cert-manager\\.io|networking\\.k8s\\.io|gateway\\.networking\\.k8s\\.io|authorization\\.k8s\\.io|flowcontrol\\.apiserver\\.k8s\\.io)"', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'secrets "[^"]+" is forbidden: User "[^"]*webhook[^"]*" cannot get resource "secrets"', confidence: 'proven', variant: 'secret-reader' },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'secrets "[^"]+" is forbidden: User "system:serviceaccount:[^"]+" cannot get resource "secrets"', unless: 'User "[^"]*webhook', confidence: 'likely', variant: 'secret-reader', when: { wrapper: ['present', 'cleanup'] } },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'User "[^"]*webhook[^"]*" cannot (?:list|get|watch|create) resource "(?:flowschemas|prioritylevelconfigurations|subjectaccessreviews|configmaps)"', confidence: 'likely', variant: 'service-account' }
+  ],
+
+  examine ({ hits, controller }) {
+    const [best] = hits
+    if (best === undefined) return { is: 'not-applicable' }
+    const { group } = best.groups
+    const groups = controller.is === 'seen' ? controller.value.apiServices.map(item => item.group) : []
+    const variant = best.rule.variant ?? (group !== undefined && groups.length > 0 && !groups.some(known => known.includes(group)) ? 'group-name' : 'service-account')
+    return { is: 'found', confidence: best.rule.confidence, variant, blanks: {}, because: [best, ...hits.slice(1, 3)] }
+  }
+})

@@ -1,0 +1,40 @@
+import { defineCause } from '../cause.ts'
+
+/** The account of the provider has no zone for the name, or the walk up the tree found a name that is no zone there. */
+export default defineCause({
+  id: 'dns01-zone-not-found',
+  since: '0.1.0',
+  stage: 'present',
+  needs: [],
+  wants: ['txt', 'delegation', 'challenge'],
+  title: 'the DNS provider\'s account has no zone for {dnsName}',
+  meaning: 'The record cannot be written because no zone for the name was found: {text}',
+  remedy: [
+    { do: 'See where the zone begins, as the cluster and the world see it.', run: 'dig +noall +authority SOA _acme-challenge.{dnsName} @1.1.1.1' },
+    'Use credentials of the account that holds the zone, or name it in the solver (hostedZoneID, hostedZoneName, project, zoneName).',
+    'If the cluster\'s resolver shows a zone that the provider does not have, set --dns01-recursive-nameservers to public resolvers.'
+  ],
+  related: ['dns01-permission-denied', 'dns01-wrong-hosted-zone', 'dns01-split-horizon'],
+  texts: [
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'zone \\S* ?not found in Route ?53|NoSuchHostedZone', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'Found no Zones for domain', confidence: 'likely' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'Zone \\S+ not found in AzureDNS|ParentResourceNotFound|ResourceGroupNotFound', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'ERROR CODE: ResourceNotFound', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'No matching (?:GoogleCloud )?domain found for domain|managedZone\' resource named', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'The resource you (?:were looking for|requested|were accessing) could not be found', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'failed to determine hosted domain', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'Could not find the SOA record in the DNS tree|Could not determine (?:the zone for|authoritative nameservers for)|could not find the start of authority', confidence: 'likely' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:unable|failed|cannot|could not|couldn\'t) (?:to )?(?:find|get|determine|locate|retrieve|resolve)[\\w ]{0,30}(?:hosted )?(?:zone|domain)|wrong number of zones|This service does not exist|(?:domain|zone)[\\w ."\'`:-]{0,80} (?:was |is )?(?:not found|does(?: not|n\'t) exist|not exist|unknown)|InvalidDomainName\\.NoExist|UNKNOWN_DOMAIN|no (?:such|matching) (?:hosted )?(?:zone|domain)|Unknown (?:zone|domain)|NOT_FOUND', unless: 'urn:ietf:params:acme|check that a DNS record exists|not found in Route ?53|not found in AzureDNS|no such host|Route 53 hosted zone ID: (?:operation|AccessDenied|InvalidClientTokenId|Throttling|failed)|secret', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log', 'object', 'alert'] } }
+  ],
+
+  examine ({ hits, txt, delegation }) {
+    const [best, ...rest] = hits
+    if (best === undefined) return { is: 'not-applicable' }
+    // Follow writes under the target of a CNAME: then the delegation, not the account, is at fault.
+    const target = txt.is === 'seen' ? txt.value.cname?.at(-1) : undefined
+    const walked = target !== undefined && best.text.whole.toLowerCase().includes(target.toLowerCase().replace(/\.$/, ''))
+    if (walked) return { is: 'found', confidence: 'possible', blanks: {}, because: [best, 'txt'] }
+    if (delegation.is === 'seen' && delegation.value.registeredDomainState === 'nxdomain') return { is: 'found', confidence: 'possible', blanks: {}, because: [best, 'delegation'] }
+    return { is: 'found', confidence: best.rule.confidence, blanks: {}, because: [best, ...rest.slice(0, 2)] }
+  }
+})
