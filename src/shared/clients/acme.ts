@@ -1,12 +1,12 @@
 import { STATUS_CODES } from 'node:http'
 import { isIP } from 'node:net'
 import type { SecureContext } from 'node:tls'
-import { Client } from 'undici'
 import { unavailable } from '../types/common.ts'
 import type { Clock } from '../types/common.ts'
 import type { AcmeLook, TlsSeen } from '../types/observations.ts'
 import { isNeverDialled } from './guard.ts'
 import { ConnectError, connectFailure, open } from './http-probe-connect.ts'
+import { requestOnce } from './http-probe-request.ts'
 import type { Route } from './route.ts'
 
 export interface AcmeClientOptions {
@@ -58,21 +58,11 @@ async function fetchDocument (options: AcmeClientOptions, kind: AcmeLook['kind']
     socket.destroy()
     throw new ConnectError('tls', distrust, tls)
   }
-  let handed = false
-  const client = new Client(url.origin, {
-    connect: (_options, callback) => setImmediate(() => {
-      if (handed) return callback(new ConnectError('closed', 'the CA closed the connection without an answer'), null)
-      handed = true
-      callback(null, socket as never)
-    }),
-    pipelining: 1,
-    headersTimeout: 0,
-    bodyTimeout: 0
-  })
   try {
-    const response = await client.request({ method: 'GET', path: url.pathname + url.search, headers: { accept: 'application/json', 'user-agent': options.userAgent }, signal: limit })
-    const status = response.statusCode
-    const body = parseJson(await readText(response.body))
+    const response = await requestOnce(url, socket, { method: 'GET', headers: { accept: 'application/json', 'user-agent': options.userAgent }, limit: bodyLimit, signal: limit })
+    if (response.broken !== undefined) throw response.broken
+    const { status } = response
+    const body = parseJson(response.body.toString('utf8'))
     const date = Date.parse(String(response.headers['date'] ?? ''))
     const seen = { status, body, ...(Number.isNaN(date) ? {} : { date }), ...(tls && { tls }) }
     // The directory's status is evidence by itself: 503 means maintenance, 404 a wrong URL.
@@ -85,7 +75,6 @@ async function fetchDocument (options: AcmeClientOptions, kind: AcmeLook['kind']
     return { is: 'seen', value: seen }
   } finally {
     socket.destroy()
-    void client.destroy().catch(() => {})
   }
 }
 
@@ -94,17 +83,6 @@ function whyDistrusted (tls: TlsSeen, nameFits: boolean, now: number): string | 
   if (!nameFits) return `the certificate is for ${tls.names.slice(0, 5).join(', ')}`
   if (tls.notAfter !== undefined && tls.notAfter < now) return `the certificate expired at ${new Date(tls.notAfter).toISOString()}`
   return undefined
-}
-
-async function readText (stream: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of stream) {
-    chunks.push(chunk)
-    bytes += chunk.length
-    if (bytes > bodyLimit) return ''
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function parseJson (text: string): unknown {

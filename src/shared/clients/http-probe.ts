@@ -1,10 +1,10 @@
 import type { SecureContext } from 'node:tls'
 import { isIP } from 'node:net'
-import { Client } from 'undici'
-import type { Dispatcher } from 'undici'
 import type { HttpHop, TlsSeen } from '../types/observations.ts'
 import type { Guard } from './guard.ts'
 import { ConnectError, connectFailure, open } from './http-probe-connect.ts'
+import { requestOnce } from './http-probe-request.ts'
+import type { OneResponse } from './http-probe-request.ts'
 import { refuseRedirect } from './http-probe-redirect.ts'
 import type { Route } from './route.ts'
 
@@ -101,41 +101,24 @@ async function fetchOnce (options: HttpProbeOptions, url: URL, address: string, 
   const { socket, tls: tlsSeen } = await open({ dial: address, port, tls }, options.route, connecting)
   if (tlsSeen !== undefined) hop.tls = tlsSeen
 
-  let handed = false
-  const client = new Client(url.origin, {
-    // One connection for one request: a second connect would mean that undici retries. Not at once:
-    // undici hangs when its connector answers before it returns.
-    connect: (_options, callback) => setImmediate(() => {
-      if (handed) return callback(new ConnectError('closed', 'the server closed the connection without an answer'), null)
-      handed = true
-      callback(null, socket as never)
-    }),
-    pipelining: 1,
-    maxHeaderSize: 32_768,
-    headersTimeout: 0,
-    bodyTimeout: 0
-  })
   try {
-    const response = await client.request({
-      method: 'GET',
-      path: url.pathname + url.search,
-      headers: { host: url.host, accept: '*/*', 'user-agent': options.userAgent },
-      signal: whole
-    })
+    const response = await requestOnce(url, socket, { method: 'GET', headers: { accept: '*/*', 'user-agent': options.userAgent }, limit: bodyLimit, signal: whole })
     describe(hop, response)
-    return await readBody(hop, response.body, whole)
+    return response.body
+  } catch (error) {
+    if (whole.aborted) throw new ConnectError('timeout', 'connected, but no answer came in time')
+    throw error
   } finally {
     socket.destroy()
-    void client.destroy().catch(() => {})
   }
 }
 
-function describe (hop: HttpHop, response: Dispatcher.ResponseData): void {
+function describe (hop: HttpHop, response: OneResponse): void {
   const header = (name: string): string | undefined => {
     const value = response.headers[name]
     return (Array.isArray(value) ? value[0] : value)?.slice(0, 2048)
   }
-  hop.status = response.statusCode
+  hop.status = response.status
   hop.location = header('location')
   hop.server = header('server')?.slice(0, 200)
   hop.contentType = header('content-type')?.slice(0, 200)
@@ -143,25 +126,13 @@ function describe (hop: HttpHop, response: Dispatcher.ResponseData): void {
   // A cookie's name tells who answered (`__cf_bm`, `incap_ses`); its value is nobody's business.
   if (told.length > 0) hop.headers = Object.fromEntries(told.map((name) => [name, name === 'set-cookie' ? header(name)!.split('=')[0]!.slice(0, 80) : header(name)!.slice(0, 200)]))
   for (const key of ['location', 'server', 'contentType'] as const) if (hop[key] === undefined) delete hop[key]
-}
-
-/** At most 64 kB are read. A body that breaks off or drips is kept as far as it came. */
-async function readBody (hop: HttpHop, stream: AsyncIterable<Buffer>, signal: AbortSignal): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  try {
-    for await (const chunk of stream) {
-      chunks.push(chunk)
-      bytes += chunk.length
-      if (bytes >= bodyLimit) break
-    }
-  } catch (error) {
-    hop.failure = signal.aborted ? { code: 'timeout', text: 'the body did not end in time' } : connectFailure(error)
+  hop.body = response.body.subarray(0, bodyKept).toString('utf8')
+  hop.bodyBytes = response.body.length
+  // A body that breaks off or drips is kept as far as it came.
+  if (response.broken !== undefined) {
+    const failure = connectFailure(response.broken)
+    hop.failure = failure.code === 'timeout' ? { code: 'timeout', text: 'the body did not end in time' } : failure
   }
-  const body = Buffer.concat(chunks)
-  hop.body = body.subarray(0, bodyKept).toString('utf8')
-  hop.bodyBytes = bytes
-  return body
 }
 
 /** The URL's host without the brackets of an IPv6 literal. */

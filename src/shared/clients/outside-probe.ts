@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls'
-import { Client } from 'undici'
 import type { DnsLook, DnsType, HttpLook } from '../types/observations.ts'
 import { ConnectError, connectFailure, open } from './http-probe-connect.ts'
+import { requestOnce } from './http-probe-request.ts'
 import type { Route } from './route.ts'
 
 /** What `POST /v1/http01` answers: the looks of one name's challenge path, as the probe's own host sees it. */
@@ -56,36 +56,19 @@ async function exchange (options: OutsideProbeOptions, path: string, question: u
     socket.destroy()
     throw new ConnectError('tls', `its certificate is ${tls.trusted ? 'for another name' : `not trusted (${tls.error ?? 'unknown authority'})`}`)
   }
-  let handed = false
-  const client = new Client(url.origin, {
-    connect: (_options, callback) => setImmediate(() => {
-      if (handed) return callback(new ConnectError('closed', 'it closed the connection'), null)
-      handed = true
-      callback(null, socket as never)
-    }),
-    pipelining: 1,
-    headersTimeout: 0,
-    bodyTimeout: 0
-  })
   try {
-    const response = await client.request({
+    const response = await requestOnce(url, socket, {
       method: 'POST',
-      path: url.pathname,
       headers: { 'content-type': 'application/json', authorization: `Bearer ${options.token}` },
       body: JSON.stringify(question),
+      limit: bodyLimit,
       signal
     })
-    const chunks: Buffer[] = []
-    let bytes = 0
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
-      bytes += chunk.length
-      if (bytes > bodyLimit) return { why: `the outside probe ${options.name} answers more than ${bodyLimit} bytes` }
-      chunks.push(chunk)
-    }
-    return readAnswer(options.name, response.statusCode, Buffer.concat(chunks).toString('utf8'))
+    if (response.broken !== undefined) throw response.broken
+    if (response.cut) return { why: `the outside probe ${options.name} answers more than ${bodyLimit} bytes` }
+    return readAnswer(options.name, response.status, response.body.toString('utf8'))
   } finally {
     socket.destroy()
-    void client.destroy().catch(() => {})
   }
 }
 

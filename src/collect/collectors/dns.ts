@@ -1,0 +1,79 @@
+import type { DnsLook } from '../../shared/types/observations.ts'
+import type { OutsideIdentifier, OutsideRequest } from '../outside-request.ts'
+import type { Round } from '../outside-round.ts'
+import { ancestors, cnameChain, dataOf } from './dns-names.ts'
+import { askAuthoritative, checkDelegation, findZone } from './dns-zone.ts'
+import type { Zone } from './dns-zone.ts'
+
+/** The label that no zone has: an answer to it comes from a wildcard. */
+export const controlLabel = 'acme-triage-wildcard-check'
+
+/** Final addresses of a name, in the views that matter to whoever connects. */
+export interface Resolved { cluster: string[], public: string[] }
+
+/** A and AAAA of the name at the cluster's resolvers and the public ones. */
+export async function resolveName (round: Round, name: string): Promise<Resolved> {
+  const views = await Promise.all((['A', 'AAAA'] as const).map(async (type) => {
+    const [inside, outside] = await Promise.all([askCluster(round, name, type), round.askAllPublic({ name, type })])
+    return { inside: inside.flatMap((look) => dataOf(look, type)), outside: outside.flatMap((look) => dataOf(look, type)) }
+  }))
+  return { cluster: unique(views.flatMap(({ inside }) => inside)), public: unique(views.flatMap(({ outside }) => outside)) }
+}
+
+/** What `_acme-challenge` answers everywhere, the target of a CNAME included. */
+export async function lookUpTxt (round: Round, identifier: OutsideIdentifier, request: OutsideRequest, zone: Promise<Zone | undefined>): Promise<void> {
+  const name = `_acme-challenge.${identifier.name}`
+  const [seenBy] = await Promise.all([
+    round.askAllPublic({ name, type: 'TXT' }),
+    askCluster(round, name, 'TXT', request.recursiveNameservers),
+    round.askPublic({ name: `${controlLabel}.${identifier.name}`, type: 'TXT' }, `wildcard TXT of ${identifier.name}`),
+    zone.then(async (cut) => {
+      if (cut === undefined) return
+      await Promise.all([
+        askAuthoritative(round, cut, name, 'TXT'),
+        // A zone's name typed twice: the commonest slip where a panel appends it by itself.
+        cut.name === identifier.name || name.endsWith(`.${cut.name}`) ? round.askPublic({ name: `${name}.${cut.name}`, type: 'TXT' }, `doubled TXT of ${identifier.name}`) : undefined
+      ])
+    })
+  ])
+  await followCname(round, name, seenBy)
+}
+
+/** A delegated challenge is answered by another zone's servers: what they say is what counts. */
+async function followCname (round: Round, name: string, looks: DnsLook[]): Promise<void> {
+  const target = looks.map((look) => cnameChain(look, name).at(-1)).find((last) => last !== undefined)
+  if (target === undefined) return
+  const zone = await findZone(round, target)
+  if (zone === undefined) return
+  await Promise.all([askAuthoritative(round, zone, target, 'TXT'), askAuthoritative(round, zone, zone.name, 'SOA')])
+}
+
+/** CAA of the name and every name above it, as a CA asks: all at once, closest set wins later. */
+export async function climbCaa (round: Round, name: string): Promise<void> {
+  await Promise.all(ancestors(name).map((candidate) => round.askPublic({ name: candidate, type: 'CAA' }, `CAA of ${name}`)))
+}
+
+/** The zone's servers and whether they agree; for HTTP-01 their own A and AAAA too. */
+export async function lookAtZone (round: Round, identifier: OutsideIdentifier, zone: Promise<Zone | undefined>): Promise<void> {
+  const cut = await zone
+  if (cut === undefined) return
+  await Promise.all([
+    checkDelegation(round, cut),
+    ...(identifier.challengeType === 'DNS-01' ? [] : (['A', 'AAAA'] as const).map((type) => askAuthoritative(round, cut, identifier.name, type)))
+  ])
+}
+
+/** Host names of this cluster's load balancers, so that their addresses are known as ours. */
+export async function resolveOwnHosts (round: Round, hosts: readonly string[]): Promise<string[]> {
+  const looks = await Promise.all(hosts.slice(0, 20).flatMap((name) => (['A', 'AAAA'] as const).map(async (type) =>
+    dataOf(await round.askPublic({ name: name.toLowerCase().replace(/\.$/, ''), type }, `addresses of load balancer ${name}`), type))))
+  return unique(looks.flat())
+}
+
+function askCluster (round: Round, name: string, type: 'A' | 'AAAA' | 'TXT', more: readonly string[] = []): Promise<DnsLook[]> {
+  // Two replicas of one resolver say the same; the third in resolv.conf is never asked by libc either.
+  const servers = unique([...round.clients.clusterResolvers.slice(0, 2), ...more.slice(0, 4)])
+  return Promise.all(servers.map((server) => round.ask({ vantage: 'cluster', server, name, type, report: `${type} ${name} at cluster ${server}` })))
+}
+
+const unique = (list: string[]): string[] => [...new Set(list)]

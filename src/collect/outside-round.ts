@@ -1,0 +1,185 @@
+import { unavailable, seen } from '../shared/types/common.ts'
+import type { Look } from '../shared/types/common.ts'
+import type { AcmeLook, DnsLook, HttpLook, LookReport, Vantage } from '../shared/types/observations.ts'
+import type { DnsQuestion } from '../shared/clients/dns-message.ts'
+import type { OutsideClients } from './outside-clients.ts'
+import type { OutsideFindings } from './outside-request.ts'
+
+/** A question to one server. `report` groups looks into one row of the result. */
+export interface Ask extends DnsQuestion { vantage: Vantage, server: string, address?: string, report: string }
+
+/**
+ * One round of looks: what was found so far, and the means to look further. Looks of the last
+ * `interval` are read again instead of made again; what hangs at the deadline is reported as such.
+ */
+export interface Round {
+  clients: OutsideClients
+  signal: AbortSignal
+  ask (question: Ask): Promise<DnsLook>
+  /** The first public resolver that answers. Undefined when none is configured. */
+  askPublic (question: DnsQuestion, report: string): Promise<DnsLook | undefined>
+  /** Every public resolver; DNS over HTTPS when none of them answers on port 53. */
+  askAllPublic (question: DnsQuestion): Promise<DnsLook[]>
+  /** Runs an HTTP, TLS or CA look under the round's limits and keeps it. */
+  look<Found extends HttpLook | AcmeLook> (key: string, what: string, source: 'http' | 'tls' | 'acme', run: () => Promise<Found>): Promise<Found>
+  /** Looks that somebody else made (an outside probe), or that could not be made at all. */
+  take (dns: DnsLook[], http: HttpLook[]): void
+  note (report: LookReport): void
+  findings (): OutsideFindings
+}
+
+/** A server that did not answer is asked last; the next one is tried when this one keeps silent for so long. */
+const hedgeAfter = 400
+const mostSockets = 96
+const mostFetches = 24
+
+/** Begins a round. */
+export function beginRound (clients: OutsideClients, signal: AbortSignal): Round {
+  const found = { dns: new Map<string, { look: DnsLook, report: string }>(), http: new Map<string, HttpLook>(), acme: new Map<string, AcmeLook>() }
+  const reports: LookReport[] = []
+  const running = new Map<string, { what: string, source: string }>()
+  const silentServers = new Set<string>()
+  const sockets = limiter(mostSockets)
+  const fetches = limiter(mostFetches)
+
+  const recently = async <T>(key: string, run: () => Promise<T>): Promise<T> => {
+    const now = clients.clock.now()
+    const kept = clients.recent.get(key)
+    if (kept !== undefined && now - kept.at < clients.interval) return await (kept.look as Promise<T>)
+    const entry = { at: now, look: run() }
+    clients.recent.set(key, entry)
+    const result = await entry.look
+    // What a deadline cut short says nothing about the other side.
+    if (signal.aborted && clients.recent.get(key) === entry) clients.recent.delete(key)
+    return result
+  }
+
+  const ask = async (question: Ask): Promise<DnsLook> => {
+    const { vantage, server, address = server, report, name, type, checkingDisabled } = question
+    const key = ['dns', vantage, server, name, type, checkingDisabled === true].join('|')
+    running.set(key, { what: report, source: 'dns' })
+    const look = await recently(key, () => sockets(async (): Promise<DnsLook> => {
+      const at = clients.clock.now()
+      const reply = await clients.dns.ask(address, question, signal)
+      const common = { vantage, server, name, type, ...(checkingDisabled === true && { checkingDisabled }), at, ms: reply.ms }
+      if ('answer' in reply) return { ...common, look: seen(reply.answer) }
+      return { ...common, look: unavailable(signal.aborted ? `${reply.why} (the deadline of this look had come)` : reply.why), failure: reply.failure }
+    }))
+    running.delete(key)
+    found.dns.set(key, { look, report })
+    if (look.failure !== undefined) silentServers.add(server)
+    return look
+  }
+
+  const askTwice = async (question: Ask): Promise<DnsLook> => {
+    const look = await ask(question)
+    // A validating resolver that fails with checking on and answers with checking off saw bad DNSSEC.
+    if (look.look.is === 'seen' && look.look.value.rcode === 'SERVFAIL') await ask({ ...question, checkingDisabled: true })
+    return look
+  }
+
+  const inTurn = async (servers: string[], question: DnsQuestion, report: string): Promise<DnsLook | undefined> => {
+    const order = [...servers].sort((a, b) => Number(silentServers.has(a)) - Number(silentServers.has(b)))
+    const asked: Promise<DnsLook>[] = []
+    for (const server of order) {
+      if (signal.aborted) break
+      const look = askTwice({ ...question, vantage: 'public', server, report })
+      asked.push(look)
+      const first = await Promise.race([look, afterDelay(hedgeAfter, signal)])
+      if (first?.look.is === 'seen') return first
+    }
+    const looks = await Promise.all(asked)
+    return looks.find((look) => look.look.is === 'seen') ?? looks[0]
+  }
+
+  return {
+    clients,
+    signal,
+    ask: askTwice,
+    async askPublic (question, report) {
+      const look = await inTurn(clients.publicResolvers, question, report)
+      if (look?.look.is === 'seen' || clients.dohResolvers.length === 0) return look
+      return await inTurn(clients.dohResolvers, question, report) ?? look
+    },
+    async askAllPublic (question) {
+      const all = async (servers: string[]): Promise<DnsLook[]> =>
+        Promise.all(servers.map((server) => askTwice({ ...question, vantage: 'public', server, report: `${question.type} ${question.name} at public ${server}` })))
+      const looks = await all(clients.publicResolvers)
+      if (looks.some((look) => look.look.is === 'seen')) return looks
+      return [...looks, ...await all(clients.dohResolvers)]
+    },
+    async look (key, what, source, run) {
+      running.set(key, { what, source })
+      const look = await recently(key, () => fetches(run))
+      running.delete(key)
+      if ('kind' in look) found.acme.set(key, look)
+      else found.http.set(key, look)
+      reports.push({ what, source, ms: 'ms' in look ? look.ms : 0, ...outcome(look.look) })
+      return look
+    },
+    take (dns, http) {
+      for (const look of dns) found.dns.set(['dns', look.vantage, look.server, look.name, look.type, look.checkingDisabled === true].join('|'), { look, report: `records of ${look.name} from ${look.vantage}` })
+      for (const look of http) found.http.set(['http', look.vantage, look.url, look.address].join('|'), look)
+    },
+    note: (report) => { reports.push(report) },
+    findings: () => ({
+      dns: [...found.dns].sort(byKey).map(([, { look }]) => look),
+      http: [...found.http].sort(byKey).map(([, look]) => look),
+      acme: [...found.acme].sort(byKey).map(([, look]) => look),
+      looks: [
+        ...grouped([...found.dns.values()]),
+        ...reports,
+        ...[...running.values()].map(({ what, source }): LookReport => ({ what, source, is: 'unavailable', ms: 0, why: 'not answered before the deadline' }))
+      ].sort((a, b) => a.what < b.what ? -1 : a.what > b.what ? 1 : 0)
+    })
+  }
+}
+
+function outcome (look: Look<unknown>): Pick<LookReport, 'is' | 'why' | 'fix'> {
+  return look.is === 'unavailable' ? { is: 'unavailable', why: look.why, ...(look.fix !== undefined && { fix: look.fix }) } : { is: look.is }
+}
+
+/** One row for each group: seen when any look of it brought records, unavailable when none was answered. */
+function grouped (looks: { look: DnsLook, report: string }[]): LookReport[] {
+  const groups = new Map<string, DnsLook[]>()
+  for (const { look, report } of looks) groups.set(report, [...groups.get(report) ?? [], look])
+  return [...groups].map(([what, members]) => {
+    const answered = members.filter((member) => member.look.is === 'seen')
+    const withRecords = answered.some(({ look }) => look.is === 'seen' && look.value.answers.length > 0)
+    const silent = members.find((member) => member.look.is === 'unavailable')?.look
+    const is = withRecords ? 'seen' : answered.length > 0 ? 'absent' : 'unavailable'
+    return { what, source: 'dns', ms: Math.max(...members.map(({ ms }) => ms)), is, ...(is === 'unavailable' && silent?.is === 'unavailable' && { why: silent.why }) }
+  })
+}
+
+const byKey = ([a]: [string, unknown], [b]: [string, unknown]): number => a < b ? -1 : a > b ? 1 : 0
+
+/** At most `most` at a time; the rest wait in order. */
+function limiter (most: number): <T>(run: () => Promise<T>) => Promise<T> {
+  let running = 0
+  const waiting: (() => void)[] = []
+  return async (run) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
+    else running++
+    try {
+      return await run()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) running--
+      else next()
+    }
+  }
+}
+
+function afterDelay (ms: number, signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', finish)
+      resolve(undefined)
+    }
+    const timer = setTimeout(finish, ms)
+    timer.unref()
+    signal.addEventListener('abort', finish)
+  })
+}

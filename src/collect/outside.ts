@@ -1,0 +1,134 @@
+import type { Clock } from '../shared/types/common.ts'
+import type { DnsLook, HttpLook } from '../shared/types/observations.ts'
+import type { OutsideProbe } from '../shared/clients/outside-probe.ts'
+import { parseAddress } from '../shared/clients/guard.ts'
+import { askTheCa } from './collectors/acme.ts'
+import { climbCaa, lookAtZone, lookUpTxt, resolveName, resolveOwnHosts } from './collectors/dns.ts'
+import { findZone } from './collectors/dns-zone.ts'
+import { challengePath, probeChallenge } from './collectors/http.ts'
+import { seeServedCertificate } from './collectors/tls.ts'
+import type { OutsideClients } from './outside-clients.ts'
+import type { OutsideFindings, OutsideIdentifier, OutsideRequest } from './outside-request.ts'
+import { beginRound } from './outside-round.ts'
+import type { Round } from './outside-round.ts'
+
+export { buildOutsideClients } from './outside-clients.ts'
+export type { OutsideClients, OutsideClientsOptions, OutsideTimeouts } from './outside-clients.ts'
+export type { OutsideFindings, OutsideIdentifier, OutsideRequest } from './outside-request.ts'
+
+/** An order has at most 100 names; more than this are looked at no closer than the CA's own record. */
+const mostIdentifiers = 60
+/** Time for looks to notice that their signal has gone off and to say so themselves. */
+const grace = 50
+
+/**
+ * Asks DNS, the web, the CA and the outside probes about every identifier, in parallel until
+ * `signal` goes off. Never throws; what could not be looked at is in the findings with its reason.
+ */
+export async function lookOutside (request: OutsideRequest, clients: OutsideClients, clock: Clock, signal: AbortSignal): Promise<OutsideFindings> {
+  if (!clients.enabled) return switchedOff(request)
+  const round = beginRound({ ...clients, clock }, signal)
+  const looks = Promise.allSettled([
+    askTheCa(round, request),
+    lookAtNames(round, request)
+  ])
+  await Promise.race([looks, deadline(signal)])
+  return round.findings()
+}
+
+async function lookAtNames (round: Round, request: OutsideRequest): Promise<void> {
+  const ownHosts = await resolveOwnHosts(round, request.clusterHostnames ?? [])
+  const guard = round.clients.guard.owning([...request.clusterAddresses, ...ownHosts.filter((address) => round.clients.guard.refuses(address, 80) === undefined)])
+  const zones = new Map<string, ReturnType<typeof findZone>>()
+  await Promise.all(request.identifiers.slice(0, mostIdentifiers).map(async (identifier) => {
+    const name = identifier.name.toLowerCase().replace(/\.$/, '')
+    const plain = { ...identifier, name }
+    if (name === '') return
+    await Promise.allSettled(identifier.type === 'ip' ? lookAtAddress(round, plain, guard) : lookAtName(round, plain, request, guard, zones))
+  }))
+}
+
+function lookAtAddress (round: Round, identifier: OutsideIdentifier, guard: OutsideClients['guard']): Promise<unknown>[] {
+  const address = parseAddress(identifier.name)?.toString()
+  return address === undefined ? [] : [probeChallenge(round, identifier, [address], guard), seeServedCertificate(round, identifier, [address], guard)]
+}
+
+function lookAtName (round: Round, identifier: OutsideIdentifier, request: OutsideRequest, guard: OutsideClients['guard'], zones: Map<string, ReturnType<typeof findZone>>): Promise<unknown>[] {
+  const { name, challengeType } = identifier
+  const zone = zones.get(name) ?? findZone(round, name)
+  zones.set(name, zone)
+  const overHttp = challengeType !== 'DNS-01' && !identifier.wildcard
+  const addresses = resolveName(round, name)
+  return [
+    climbCaa(round, name),
+    lookAtZone(round, identifier, zone),
+    challengeType === 'HTTP-01' ? Promise.resolve() : lookUpTxt(round, identifier, request, zone),
+    addresses.then(async ({ cluster, public: outside }) => {
+      const all = [...new Set([...cluster, ...outside])]
+      await Promise.all([
+        overHttp ? probeChallenge(round, identifier, all, guard) : undefined,
+        seeServedCertificate(round, identifier, [...outside, ...cluster], guard)
+      ])
+    }),
+    ...(overHttp ? [askOutsideProbes(round, identifier)] : [])
+  ]
+}
+
+async function askOutsideProbes (round: Round, identifier: OutsideIdentifier): Promise<void> {
+  const { probes } = round.clients
+  if (probes.length === 0) {
+    round.note({
+      what: `http ${identifier.name} from outside`,
+      source: 'http outside',
+      is: 'unavailable',
+      ms: 0,
+      why: 'no outside probe is configured',
+      fix: 'run `acme-triage probe` outside the cluster and list it under probes.outside'
+    })
+    return
+  }
+  await Promise.all(probes.map((probe) => askOutsideProbe(round, identifier, probe)))
+}
+
+async function askOutsideProbe (round: Round, identifier: OutsideIdentifier, probe: OutsideProbe): Promise<void> {
+  const what = `http ${identifier.name} from outside:${probe.name}`
+  const began = performance.now()
+  const answer = await probe.http01({ name: identifier.name, path: challengePath(identifier.token) }, round.signal)
+  const ms = Math.round(performance.now() - began)
+  if ('why' in answer) return round.note({ what, source: 'http outside', is: 'unavailable', ms, why: answer.why, ...(answer.fix !== undefined && { fix: answer.fix }) })
+
+  // The probe does not know the key and is not told it: the comparison is made here.
+  const vantage = `outside:${probe.name}` as const
+  const http = answer.http.map((look): HttpLook => ({ ...look, vantage, ...servedBy(look, identifier.key) }))
+  round.take(answer.dns.map((look): DnsLook => ({ ...look, vantage })), http)
+  const silent = http.find(({ look }) => look.is === 'unavailable')?.look
+  const saw = http.some(({ look }) => look.is === 'seen')
+  round.note({ what, source: 'http outside', ms, is: saw ? 'seen' : silent === undefined ? 'absent' : 'unavailable', ...(!saw && silent?.is === 'unavailable' && { why: silent.why }) })
+}
+
+function servedBy (look: HttpLook, key: string | undefined): Pick<HttpLook, 'served'> {
+  const last = look.look.is === 'seen' ? look.look.value.hops.at(-1) : undefined
+  if (key === undefined || last?.status !== 200 || last.body === undefined) return {}
+  return { served: last.body.trimEnd() === key }
+}
+
+function switchedOff (request: OutsideRequest): OutsideFindings {
+  const row = (what: string, source: string) => ({ what, source, is: 'unavailable' as const, ms: 0, why: 'probes are switched off', fix: 'set probes.enabled (ACME_TRIAGE_PROBES=on)' })
+  return {
+    dns: [],
+    http: [],
+    acme: [],
+    looks: [
+      ...request.identifiers.flatMap(({ name }) => [row(`DNS of ${name}`, 'dns'), row(`http ${name}`, 'http'), row(`http ${name} from outside`, 'http outside'), row(`certificate of ${name}`, 'tls')]),
+      ...(request.acme === undefined ? [] : [row(`the CA ${request.acme.server}`, 'acme')])
+    ]
+  }
+}
+
+function deadline (signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const after = (): void => { setTimeout(resolve, grace).unref() }
+    if (signal.aborted) after()
+    else signal.addEventListener('abort', after, { once: true })
+  })
+}
