@@ -18,7 +18,7 @@ export const errors = {
   WEBHOOK_TYPE: { message: 'The content type is {type}.', hint: 'Send Content-Type: application/json, as Alertmanager does.', retry: 'never', status: 415 },
   WEBHOOK_TOO_LARGE: { message: 'The body is larger than {limit} bytes.', hint: 'Set max_alerts in the receiver, shorten annotations, or raise webhook.bodyLimit.', retry: 'after-fix', status: 413 },
   WEBHOOK_UNAUTHENTICATED: { message: 'No credentials were sent.', hint: 'Set http_config.authorization.credentials_file (or basic_auth) of the receiver to the token in ACME_TRIAGE_WEBHOOK_TOKEN.', retry: 'after-fix', status: 401 },
-  WEBHOOK_FORBIDDEN: { message: 'The credentials are wrong.', hint: 'Compare the receiver\'s credentials with ACME_TRIAGE_WEBHOOK_TOKEN; during a rotation both tokens may be listed, separated by a comma.', retry: 'after-fix', status: 403 },
+  WEBHOOK_BAD_CREDENTIALS: { message: 'The credentials are wrong.', hint: 'Compare the receiver\'s credentials with ACME_TRIAGE_WEBHOOK_TOKEN; during a rotation both tokens may be listed, separated by a comma.', retry: 'after-fix', status: 401 },
   WEBHOOK_JSON: { message: 'The body is not JSON: {why}', hint: 'Send Alertmanager\'s own webhook body.', retry: 'never', status: 400 },
   WEBHOOK_PAYLOAD: { message: 'The body has no "{field}": it is not Alertmanager\'s webhook body.', hint: 'Remove payload: from the webhook_config; this receiver needs the default body (version 4).', retry: 'after-fix', status: 400 },
   WEBHOOK_SCHEMA: { message: 'The body does not fit: {why}', hint: 'Send Alertmanager\'s webhook body, version 4; see schemas/alertmanager-webhook.schema.json.', retry: 'never', status: 400 },

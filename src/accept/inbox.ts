@@ -1,0 +1,103 @@
+import type { Config } from '../shared/config/config.ts'
+import { TriageError } from '../shared/errors.ts'
+import type { Metrics } from '../shared/metrics.ts'
+import type { Accepted, IncidentPlace, IncomingNotification } from '../shared/store/intake.ts'
+import { storeError, type Store } from '../shared/store/store.ts'
+import type { Clock } from '../shared/types/common.ts'
+import { readBody } from './body.ts'
+import { incidentKey, subjectHints } from './subject.ts'
+
+/** The way of a notification into the store. */
+export interface Inbox {
+  /** Resolves when everything that follows from the body is on disk; throws a TriageError for the sender. */
+  take (body: string, source: string): Promise<Accepted>
+  /** Keeps a refused body, at most a few a second. */
+  refuse (refusal: { error: TriageError, remote: string, bytes: number, raw: string }): void
+}
+
+export interface InboxOptions {
+  config: Pick<Config, 'cluster' | 'clusterLabel' | 'webhook'>
+  store: Store
+  clock: Clock
+  metrics: Metrics
+  /** Jobs that are due, as last counted. */
+  queueDepth (): number
+  /** Called after each commit that left work behind. */
+  onWork (accepted: Accepted): void
+}
+
+/** Refused bodies that are kept: so many a second, the rest is only counted. */
+const refusalsPerSecond = 10
+const expectedAlert = 'CertManagerACMEOrderFailed'
+
+export function buildInbox ({ config, store, clock, metrics, queueDepth, onWork }: InboxOptions): Inbox {
+  let second = 0
+  let refusals = 0
+  return {
+    async take (body, source) {
+      const depth = queueDepth() + store.intake.waiting
+      if (depth >= config.webhook.queueLimit) throw new TriageError('QUEUE_FULL', { depth })
+      const notification = placeAll(readBody(body, clock.now()), body, source, config)
+      let accepted: Accepted
+      try {
+        accepted = await store.intake.accept(notification)
+      } catch (error) {
+        throw storeError(error)
+      }
+      count(metrics, notification, accepted)
+      if (accepted.opened.length + accepted.joined.length + accepted.resolved.length > 0) onWork(accepted)
+      return accepted
+    },
+    refuse ({ error, remote, bytes, raw }) {
+      metrics.rejected.inc({ code: error.code })
+      const now = Math.floor(clock.now() / 1_000)
+      if (now !== second) {
+        second = now
+        refusals = 0
+      }
+      if (++refusals > refusalsPerSecond) return
+      // The answer does not wait for it, and a store that refuses has been told already.
+      store.intake.reject({ status: error.status, code: error.code, message: error.message, remote, bytes, raw }).catch(() => {})
+    }
+  }
+}
+
+function placeAll (notification: ReturnType<typeof readBody>, raw: string, source: string, config: Pick<Config, 'cluster' | 'clusterLabel'>): IncomingNotification {
+  const { alerts, ...rest } = notification
+  return {
+    ...rest,
+    source,
+    raw,
+    alerts: alerts.map(({ alert, notes }) => {
+      const { place, note } = placeOf(alert.labels, alert.annotations, config)
+      return { alert, place, notes: note === undefined ? notes : [...notes, note] }
+    })
+  }
+}
+
+/** The incident that the labels alone lead to; none for an alert of another cluster. */
+export function placeOf (labels: Record<string, string>, annotations: Record<string, string>, { cluster, clusterLabel }: Pick<Config, 'cluster' | 'clusterLabel'>): { place?: IncidentPlace, note?: string } {
+  const { hints, otherCluster } = subjectHints(labels, annotations, { clusterLabel, cluster })
+  if (otherCluster !== undefined) return { note: `The alert belongs to cluster ${otherCluster}, not to ours.` }
+  const named = (kind: string) => hints.find(hint => hint.kind === kind && hint.name !== undefined)
+  const certificate = named('Certificate')
+  const order = named('Order')
+  const namespace = (certificate ?? order ?? hints.find(hint => hint.namespace !== undefined))?.namespace ?? ''
+  return {
+    place: {
+      key: incidentKey(hints, labels, cluster),
+      cluster: labels[clusterLabel] ?? cluster ?? '',
+      namespace,
+      certificate: certificate?.name ?? '',
+      order: order?.name ?? ''
+    }
+  }
+}
+
+function count ({ alerts }: Metrics, notification: IncomingNotification, accepted: Accepted): void {
+  const name = notification.alerts.every(({ alert }) => alert.labels.alertname === expectedAlert) ? 'expected' : 'other'
+  if (accepted.opened.length > 0) alerts.inc({ change: 'opened', name }, accepted.opened.length)
+  if (accepted.joined.length > 0) alerts.inc({ change: 'joined', name }, accepted.joined.length)
+  if (accepted.resolved.length > 0) alerts.inc({ change: 'resolved', name }, accepted.resolved.length)
+  if (accepted.unchanged > 0) alerts.inc({ change: 'unchanged', name }, accepted.unchanged)
+}
