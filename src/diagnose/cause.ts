@@ -11,8 +11,8 @@ export const standardBlanks = [
 ] as const
 export type StandardBlank = typeof standardBlanks[number]
 
-/** The names between braces in a wording: `'{a} and {b}'` → `'a' | 'b'`. */
-export type BlanksIn<S extends string> = S extends `${string}{${infer Blank}}${infer Rest}` ? Blank | BlanksIn<Rest> : never
+/** The names between braces in a wording: `'{a} and {b}'` → `'a' | 'b'`. A jsonpath such as `{.spec}` is none. */
+export type BlanksIn<S extends string> = S extends `${string}{${infer Blank}}${infer Rest}` ? (Blank extends `.${string}` ? never : Blank) | BlanksIn<Rest> : never
 
 /** A step of the remedy: a sentence, or a sentence with the command that does it. */
 export type Remedy = string | { do: string, run: string, changes?: boolean }

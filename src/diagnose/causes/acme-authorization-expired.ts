@@ -1,0 +1,34 @@
+import { defineCause, notApplicable } from '../cause.ts'
+import { valueIn } from '../reading.ts'
+import { everywhere } from '../sources.ts'
+
+/** The order, authorization or challenge was no longer there at the CA when cert-manager came back to it. */
+export default defineCause({
+  id: 'acme-authorization-expired',
+  since: '0.1.0',
+  stage: 'validation',
+  needs: [],
+  wants: ['challenge', 'order'],
+  title: 'The order or authorization for {dnsName} expired at {acmeHost} before it was finished',
+  meaning: 'The attempt took too long, or was finished elsewhere: the CA no longer knows it, or no longer lets it be completed. Something kept the challenge waiting before; cert-manager does not start over by itself.',
+  remedy: [
+    { do: 'See how long the attempt waited and for what.', run: 'kubectl -n {namespace} describe order,challenge' },
+    { do: 'See whether cert-manager was down.', run: 'kubectl -n {certManagerNamespace} get pods' },
+    { do: 'Start over: delete the old Order; a new attempt follows.', run: 'kubectl -n {namespace} delete order {order}', changes: true }
+  ],
+  texts: [
+    { in: everywhere, match: 'expired authorization|authorization (has )?expired|order .{0,40}is expired|no such (challenge|authorization|order)|no order for id|authorizations for these identifiers (not found|not valid|expired)', confidence: 'proven' },
+    { in: everywhere, match: 'authorization must be pending|challenge is not pending|not pending\\b|authorization is (not pending|already)', unless: 'approv', confidence: 'likely' },
+    { in: ['challenge'], match: 'error:malformed', unless: 'expired authorization|no such |notbefore|redundant|must be pending|jws|contact', confidence: 'possible' }
+  ],
+  related: ['order-orphaned', 'cert-manager-queue-saturated'],
+
+  examine ({ hits, challenge, order }) {
+    const [best, ...rest] = hits
+    if (best !== undefined && best.rule.confidence !== 'possible') return { is: 'found', confidence: best.rule.confidence, blanks: {}, because: [best, ...rest.slice(0, 3)] }
+    // cert-manager calls each `malformed` answer to a challenge "expired".
+    if (valueIn(challenge)?.state === 'expired') return { is: 'found', confidence: 'likely', blanks: {}, because: best === undefined ? ['challenge'] : ['challenge', best] }
+    if (valueIn(order)?.state === 'expired') return { is: 'found', confidence: 'likely', blanks: {}, because: ['order'] }
+    return notApplicable
+  }
+})

@@ -1,0 +1,32 @@
+import { defineCause } from '../cause.ts'
+import { everywhere } from '../sources.ts'
+
+/** The CA will never issue for this name, whatever the servers answer. */
+export default defineCause({
+  id: 'acme-identifier-rejected',
+  since: '0.1.0',
+  stage: 'order',
+  needs: [],
+  title: '{acmeHost} does not issue for {dnsName}: the name is refused',
+  meaning: 'The policy of the CA forbids the name: malformed, internal or reserved, a public suffix, blocked, or an IP address that is not allowed. Trying again does not help.',
+  remedy: [
+    { do: 'See the names that are asked for.', run: 'kubectl -n {namespace} get certificate {certificate} -o jsonpath={.spec}' },
+    'Correct the name: letters, digits and hyphens only (no underscore), no empty label, a public top-level domain.',
+    'For internal names use a private CA; for an IP address a profile that allows it.',
+    { do: 'Change the names; that starts a new attempt by itself.', run: 'kubectl -n {namespace} edit certificate {certificate}', changes: true }
+  ],
+  texts: [
+    { in: everywhere, match: 'forbidden by policy|policy forbids issuing|refuses to issue a certificate for this (domain|identifier)', confidence: 'proven' },
+    { in: everywhere, match: 'does not end with a valid public suffix|is an icann tld|wildcard for an icann tld', unless: 'contact|e-?mail', confidence: 'proven' },
+    { in: everywhere, match: 'domain name (contains|is longer|has more|needs at least|can not|cannot|ends in)|label in a reserved format|malformed punycode|more than 10 labels|at least one dot|two dots in a row|identifier value \\(name\\) is empty', unless: 'contact|e-?mail', confidence: 'proven' },
+    { in: everywhere, match: 'domain has a label|containing an illegal character|more than one wildcard|only permitted before the first dot|wildcard domain names are not supported', confidence: 'proven' },
+    { in: everywhere, match: 'redundant with a wildcard|recursive on-demand', confidence: 'proven' },
+    { in: everywhere, match: 'value is an ip address|does not permit (ip address|dns) identifiers|ip address is (invalid|in a reserved)|unsupported identifier|disabled this identifier type|invalid identifier type', unless: 'redirect', confidence: 'proven' },
+    { in: everywhere, match: 'will not issue certificate for name|not allowed by (this|the) role', confidence: 'proven' },
+    { in: everywhere, match: 'error:unsupportedidentifier', confidence: 'proven' },
+    { in: everywhere, match: '.', when: { problem: ['rejectedIdentifier', 'unsupportedIdentifier'] }, unless: 'did not match|profile|will not issue certificates for the identifier', confidence: 'likely' },
+    // step-ca says the same of a wrong key authorization.
+    { in: everywhere, match: 'will not issue certificates for the identifier', confidence: 'possible' }
+  ],
+  related: ['acme-caa-forbids-issuer', 'acme-too-many-names']
+})

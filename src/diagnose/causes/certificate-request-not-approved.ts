@@ -1,0 +1,34 @@
+import { defineCause, notApplicable } from '../cause.ts'
+import { valueIn } from '../reading.ts'
+import { andObjects } from '../sources.ts'
+
+/** Approval takes a moment; a request older than this waits for somebody who does not come. */
+const patience = 60_000
+
+/** Nobody approved the CertificateRequest, or somebody denied it; so no order is made. */
+export default defineCause({
+  id: 'certificate-request-not-approved',
+  since: '0.1.0',
+  stage: 'request',
+  needs: ['request'],
+  wants: ['order'],
+  title: 'CertificateRequest {request} was {what}',
+  meaning: 'cert-manager asks the CA only for approved requests. Its own approver may be switched off (approver-policy in its place), or no policy matches this request, or one forbids it.',
+  remedy: [
+    { do: 'See the conditions and who set them.', run: 'kubectl -n {namespace} describe certificaterequest {request}' },
+    { do: 'See the approval policies.', run: 'kubectl get certificaterequestpolicies.policy.cert-manager.io' },
+    'Repair the policy or its RBAC (the requester must be allowed to `use` it), or switch cert-manager\'s own approver on.',
+    { do: 'After a denial, start a new attempt.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
+  ],
+  texts: [
+    { in: andObjects, match: 'certificaterequest was denied|request was denied by an approval|has been denied by', confidence: 'proven' },
+    { in: andObjects, match: 'no (certificaterequestpolicy|policy|policies) .{0,80}(bound|matched|applicable|found|suitable)', confidence: 'likely' }
+  ],
+  examine ({ hits, request, order, case: { now } }) {
+    const [denial] = hits.filter(({ rule }) => rule.confidence === 'proven')
+    if (request.denied?.status === 'True' || denial !== undefined) return { is: 'found', confidence: 'proven', blanks: { what: 'denied' }, because: denial === undefined ? ['request'] : [denial, 'request'] }
+    if (request.approved?.status === 'True') return { is: 'ruled-out', by: ['request'], because: 'The request was approved.' }
+    if (valueIn(order) !== undefined || now - request.created < patience) return notApplicable
+    return { is: 'found', confidence: 'likely', blanks: { what: 'never approved' }, because: hits[0] === undefined ? ['request'] : ['request', hits[0]] }
+  }
+})

@@ -1,0 +1,44 @@
+import { defineCause, notApplicable } from '../cause.ts'
+import { valueIn } from '../reading.ts'
+import { everywhere } from '../sources.ts'
+
+/** Differences up to this are normal and harm nobody. */
+const tolerated = 5 * 60_000
+
+/** A clock is wrong, so certificates look not yet valid, and signed requests look too old or too new. */
+export default defineCause({
+  id: 'clock-skew',
+  since: '0.1.0',
+  stage: 'controller',
+  needs: [],
+  wants: ['directory', 'issuer'],
+  title: 'A clock in the cluster is wrong, so requests of cert-manager are refused',
+  meaning: '{what} Certificates and request signatures are valid only around the right time.',
+  remedy: [
+    { do: 'See on which node cert-manager runs.', run: 'kubectl -n {certManagerNamespace} get pods -o wide' },
+    { do: 'Compare the time of a pod with the time that the CA sends.', run: 'date -u; curl -sSI {acmeServer} | grep -i ^date' },
+    'Repair time synchronisation (chrony, systemd-timesyncd, the hypervisor\'s clock) on that node, then restart cert-manager there.'
+  ],
+  texts: [
+    { in: everywhere, match: 'not yet valid: current time \\S+ is before', confidence: 'likely' },
+    { in: everywhere, match: 'requesttimetooskewed|signature (has )?expired: \\S+ is now earlier|signature not yet current|request has expired.{0,60}current server time', confidence: 'proven' },
+    { in: everywhere, match: 'aadsts700024|client assertion is not within its valid time range|invalid jwt: token must be a short-lived token|token used before issued', confidence: 'proven' }
+  ],
+  related: ['acme-server-untrusted'],
+
+  examine ({ hits, directory, issuer }) {
+    const skew = valueIn(directory)?.skewMs
+    const off = skew !== undefined && Math.abs(skew) > tolerated
+    const [best, ...rest] = hits
+    const minutes = Math.round(Math.abs(skew ?? 0) / 60_000)
+    if (best !== undefined) {
+      const confidence = off ? 'proven' : best.rule.confidence
+      const what = off ? `The time here differs from the CA's by ${minutes} minutes.` : 'The refused request shows a wrong time.'
+      return { is: 'found', confidence, blanks: { what }, because: off ? [best, 'directory'] : [best, ...rest.slice(0, 3)] }
+    }
+    if (skew === undefined) return notApplicable
+    if (!off) return { is: 'ruled-out', by: ['directory'], because: 'The clock here agrees with the CA\'s.' }
+    // It is our clock that was compared, and cert-manager may run on another node.
+    return { is: 'found', confidence: 'possible', blanks: { what: `The time here differs from the CA's by ${minutes} minutes.` }, because: valueIn(issuer)?.ready?.status === 'False' ? ['directory', 'issuer'] : ['directory'] }
+  }
+})

@@ -1,0 +1,30 @@
+import { defineCause, notApplicable } from '../cause.ts'
+
+/** cert-manager needs a moment to carry the end of a challenge into the Order. */
+const patience = 120_000
+const ended = ['invalid', 'expired', 'errored']
+
+/** A challenge is over, the Order was never told, and nothing will look at it again. */
+export default defineCause({
+  id: 'order-orphaned',
+  since: '0.1.0',
+  stage: 'validation',
+  needs: ['order'],
+  wants: ['controller'],
+  title: 'Order {order} stays {state} for ever: its challenge has ended ({ended})',
+  meaning: 'The CA still counts the order as open, so cert-manager neither fails it nor tries again. The Certificate waits without an error.',
+  remedy: [
+    { do: 'See the state of Order and challenges.', run: 'kubectl -n {namespace} get order,challenge -o wide' },
+    'Find out why the challenge ended, from its reason and its events.',
+    { do: 'Delete the Order; a new attempt follows at once.', run: 'kubectl -n {namespace} delete order {order}', changes: true }
+  ],
+  related: ['acme-authorization-expired', 'cert-manager-queue-saturated'],
+
+  examine ({ order, case: { now } }) {
+    if (order.state !== 'pending' && order.state !== '') return { is: 'ruled-out', by: ['order'], because: `The Order is ${order.state}.` }
+    const over = order.challenges.filter(({ state }) => ended.includes(state))
+    const open = order.challenges.some(({ state }) => !ended.includes(state) && state !== 'valid')
+    if (over.length === 0 || open || now - Math.max(...over.map(({ created }) => created)) < patience) return notApplicable
+    return { is: 'found', confidence: 'likely', blanks: { state: order.state === '' ? 'without a state' : order.state, ended: [...new Set(over.map(({ state }) => state))].join(', ') }, because: ['order'] }
+  }
+})
