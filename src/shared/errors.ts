@@ -28,6 +28,10 @@ export const errors = {
   INTERNAL: { message: 'Something failed inside: {why}', hint: 'Please report it with the log line of the same code.', retry: 'soon', status: 500 },
   NO_CLUSTER: { message: 'No Kubernetes API is configured.', hint: 'Set KUBECONFIG, or run inside a cluster with the ServiceAccount of deploy/.', retry: 'after-fix' },
   NO_SUCH_SUBJECT: { message: 'There is no Certificate or Order {name} in namespace {namespace}.', hint: 'kubectl get certificate,order -A lists what there is.', retry: 'after-fix' },
+  CASE_MISSING: { message: '{where}: {why}', hint: 'A case directory holds at least case.yaml and alerts/01.json.', retry: 'after-fix' },
+  CASE_YAML: { message: '{where}: not valid YAML: {why}', hint: 'Correct the line; indentation and colons are the usual reasons.', retry: 'after-fix' },
+  CASE_JSON: { message: '{where}: not valid JSON: {why}', hint: 'alerts/NN.json holds the webhook body as Alertmanager posts it.', retry: 'after-fix' },
+  CASE_SCHEMA: { message: '{where}: {why}', hint: 'See schemas/case.schema.json for the form of a case directory.', retry: 'after-fix' },
   USAGE: { message: '{why}', hint: 'acme-triage --help', retry: 'never' }
 } as const satisfies Record<string, ErrorEntry>
 
