@@ -52,6 +52,8 @@ export interface IdentifierCase {
   /** `failed`: its own challenge or the CA says so; `pending`: not final; `passed`: valid. `unknown`: nothing tells. */
   state: 'failed' | 'pending' | 'passed' | 'unknown'
   challengeType?: 'HTTP-01' | 'DNS-01'
+  /** Every vantage side by side; for finding, page and thread. */
+  vantages?: VantageTable
   facts: { [K in IdentifierFact]: Look<FactMap[K]> }
 }
 
@@ -335,6 +337,8 @@ export interface TxtFacts extends Fact {
   /** Every other value found looks like an ACME digest (43 base64url characters). */
   foreignDigests: string[]
   wildcardAnswer: boolean
+  /** A value stands at `_acme-challenge.<name>.<zone>`: the zone's name was typed twice. */
+  doubledAt?: string
 }
 
 export interface CaaFacts extends Fact {
@@ -374,6 +378,8 @@ export interface ProbeFacts extends Fact {
   address: string
   status?: number
   bodyKind?: BodyKind
+  /** The real token was asked for; otherwise a made-up one, so that a 404 is the honest answer. */
+  tokenAsked: boolean
   /** The first answer redirected to https. */
   redirectedToHttps: boolean
   perAddress: { vantage: Vantage, address: string, family: 4 | 6, outcome: ProbeOutcome, status?: number, bodyKind?: BodyKind, hops: HttpHop[], failure?: { code: ConnectFailure, text: string } }[]
@@ -402,6 +408,11 @@ export interface ServedFacts extends Fact {
   fake?: string
   matchesName: boolean
 }
+
+/** What each place sees of one name. `addresses` and `answer` are short texts for a table cell. */
+export interface VantageRow { vantage: string, addresses: string, answer: string, agrees: boolean }
+export type VantageDifference = 'hairpin' | 'split-horizon' | 'geo-block' | 'partial-propagation' | 'ipv6-only' | 'address-changed' | 'dnssec'
+export interface VantageTable { rows: VantageRow[], differences: { kind: VantageDifference, text: string }[] }
 
 /** An ACME problem document, peeled out of all that wrapped it (acme-ca.md §3.1, §6). */
 export interface AcmeProblem {
