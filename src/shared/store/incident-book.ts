@@ -6,7 +6,7 @@ import { clean } from './text.ts'
 import { requestLooks } from './jobs.ts'
 import type { Database, IncidentState } from './schema.ts'
 
-interface Entry { id: string, state: IncidentState, closedAt?: Millis, was: 'new' | 'known', change?: 'opened' | 'reopened' | 'joined', place: IncidentPlace, previous?: string, notes: string[] }
+interface Entry { id: string, state: IncidentState, closedAt?: Millis, was: 'new' | 'known', change?: 'opened' | 'reopened' | 'joined', place: IncidentPlace, previous?: string, notes: string[], truncated: number }
 
 /** Notes of one incident that are kept: a storm repeats itself. */
 const notesKept = 20
@@ -35,14 +35,14 @@ export class IncidentBook {
     const keys = [...new Set(notifications.flatMap(({ alerts }) => alerts.flatMap(({ alert, place }) => place !== undefined && alert.status === 'firing' ? [clean(place.key)] : [])))]
     for (let from = 0; from < keys.length; from += 500) {
       const rows = await transaction.selectFrom('incident_key').innerJoin('incident', 'incident.id', 'incident_key.incident_id')
-        .select(['incident_key.key', 'incident_key.open', 'incident_key.since', 'incident.id', 'incident.state', 'incident.closed_at', 'incident.cluster', 'incident.namespace', 'incident.certificate', 'incident.order_name', 'incident.notes'])
+        .select(['incident_key.key', 'incident_key.open', 'incident_key.since', 'incident.id', 'incident.state', 'incident.closed_at', 'incident.cluster', 'incident.namespace', 'incident.certificate', 'incident.order_name', 'incident.notes', 'incident.truncated'])
         .where('incident_key.key', 'in', keys.slice(from, from + 500))
         // Last wins below: the open one, else the one that began last.
         .orderBy('incident_key.open').orderBy('incident_key.since').execute()
       const byId = new Map([...book.#byKey.values()].map(entry => [entry.id, entry]))
       for (const row of rows) {
         const { id, state, key, cluster, namespace, certificate, order_name: order } = row
-        const entry: Entry = byId.get(id) ?? { id, state, closedAt: row.closed_at ?? undefined, was: 'known', place: { key, cluster, namespace, certificate, order }, notes: JSON.parse(row.notes) as string[] }
+        const entry: Entry = byId.get(id) ?? { id, state, closedAt: row.closed_at ?? undefined, was: 'known', place: { key, cluster, namespace, certificate, order }, notes: JSON.parse(row.notes) as string[], truncated: row.truncated }
         byId.set(id, entry)
         book.#byKey.set(key, entry)
       }
@@ -51,11 +51,11 @@ export class IncidentBook {
   }
 
   /** The incident for an alert that began to fire. */
-  open (place: IncidentPlace, notes: string[]): { id: string, was: 'new' | 'known' } {
+  open (place: IncidentPlace, notes: string[], truncated: number): { id: string, was: 'new' | 'known' } {
     const key = clean(place.key)
     let entry = this.#byKey.get(key)
     if (entry === undefined || (entry.state !== 'open' && !this.#mayReopen(entry))) {
-      entry = { id: this.#newId(this.#now), state: 'open', was: 'new', change: 'opened', place: { ...place, key }, previous: entry?.id, notes: [] }
+      entry = { id: this.#newId(this.#now), state: 'open', was: 'new', change: 'opened', place: { ...place, key }, previous: entry?.id, notes: [], truncated: 0 }
       this.#byKey.set(key, entry)
     } else if (entry.state !== 'open') {
       entry.state = 'open'
@@ -64,6 +64,7 @@ export class IncidentBook {
       entry.change ??= 'joined'
     }
     this.#changed.add(entry)
+    entry.truncated = Math.max(entry.truncated, truncated)
     entry.notes = [...new Set([...entry.notes, ...notes])].slice(-notesKept)
     return { id: entry.id, was: entry.was }
   }
@@ -76,7 +77,7 @@ export class IncidentBook {
     for (const entry of entries) {
       if (entry.change === 'reopened') await this.#reopen(transaction, entry)
       if (entry.change === 'joined') {
-        await transaction.updateTable('incident').set({ updated_at: now, notes: JSON.stringify(entry.notes) }).where('id', '=', entry.id).execute()
+        await transaction.updateTable('incident').set({ updated_at: now, notes: JSON.stringify(entry.notes), truncated: entry.truncated }).where('id', '=', entry.id).execute()
       }
     }
     const closed = await closeWithoutAlerts(transaction, touched, now)
@@ -93,10 +94,10 @@ export class IncidentBook {
     const now = this.#now
     for (let from = 0; from < entries.length; from += 200) {
       const some = entries.slice(from, from + 200)
-      await transaction.insertInto('incident').values(some.map(({ id, place, previous, notes }) => ({
+      await transaction.insertInto('incident').values(some.map(({ id, place, previous, notes, truncated }) => ({
         id, key: place.key, cluster: clean(place.cluster), namespace: clean(place.namespace), certificate: clean(place.certificate), order_name: clean(place.order),
         state: 'open' as const, opened_at: now, updated_at: now, closed_at: null, closed_why: '', reopened: 0, previous_id: previous ?? null, merged_into: null,
-        revision: 1, cause: '', confidence: '', diagnosed_at: null, looks: 0, next_look_at: null, diagnosis: null, finding: null, notes: JSON.stringify(notes)
+        revision: 1, cause: '', confidence: '', headline: '', truncated, diagnosed_at: null, looks: 0, next_look_at: null, diagnosis: null, finding: null, notes: JSON.stringify(notes)
       }))).execute()
       await transaction.insertInto('incident_key').values(some.map(({ id, place }) => ({ key: place.key, incident_id: id, open: 1, since: now }))).execute()
       await transaction.insertInto('delivery').values(some.map(({ id }) => ({
@@ -107,10 +108,10 @@ export class IncidentBook {
     }
   }
 
-  async #reopen (transaction: Transaction<Database>, { id, place, notes }: Entry): Promise<void> {
+  async #reopen (transaction: Transaction<Database>, { id, place, notes, truncated }: Entry): Promise<void> {
     const now = this.#now
     await transaction.updateTable('incident').set(row => ({
-      state: 'open', updated_at: now, closed_at: null, closed_why: '', reopened: row('reopened', '+', 1), notes: JSON.stringify(notes)
+      state: 'open', updated_at: now, closed_at: null, closed_why: '', reopened: row('reopened', '+', 1), truncated, notes: JSON.stringify(notes)
     })).where('id', '=', id).execute()
     // A key that another open incident took meanwhile stays with that one.
     const taken = transaction.selectFrom('incident_key').select('key').where('open', '=', 1)

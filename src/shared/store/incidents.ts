@@ -25,6 +25,7 @@ export interface LookResult {
   orderName: string
   cause: string
   confidence: string
+  headline: string
   diagnosis?: string
   finding: string
   /** gzip of the redacted Observations. */
@@ -47,6 +48,8 @@ export interface IncidentStore {
   get (id: string): Promise<Incident | undefined>
   /** The alerts of an incident, oldest first. */
   alerts (id: string): Promise<Alert[]>
+  /** The Alertmanager that sent the incident's newest alert, as it calls itself. */
+  senderUrl (id: string): Promise<string | undefined>
   /** Newest first; `after` is the cursor that the page before ended with. */
   page (query: { limit: number, after?: string, state?: IncidentState }): Promise<{ rows: IncidentSummary[], next?: string }>
   counts (): Promise<Record<string, number>>
@@ -59,7 +62,7 @@ export interface IncidentStore {
 
 /** Looks of one incident whose observations are kept. */
 const observationsKept = 5
-const summaryColumns = ['id', 'key', 'cluster', 'namespace', 'certificate', 'order_name', 'state', 'opened_at', 'updated_at', 'closed_at', 'closed_why', 'reopened', 'previous_id', 'merged_into', 'revision', 'cause', 'confidence', 'diagnosed_at', 'looks', 'next_look_at'] as const
+const summaryColumns = ['id', 'key', 'cluster', 'namespace', 'certificate', 'order_name', 'state', 'opened_at', 'updated_at', 'closed_at', 'closed_why', 'reopened', 'previous_id', 'merged_into', 'revision', 'cause', 'confidence', 'headline', 'truncated', 'diagnosed_at', 'looks', 'next_look_at'] as const
 
 export function incidentStore (context: StoreContext): IncidentStore {
   const { database } = context
@@ -76,6 +79,11 @@ export function incidentStore (context: StoreContext): IncidentStore {
         generatorURL: row.generator_url,
         fingerprint: row.fingerprint
       }))
+    },
+    async senderUrl (id) {
+      const row = await database.selectFrom('alert').innerJoin('notification', 'notification.id', 'alert.notification_id')
+        .select('notification.external_url').where('alert.incident_id', '=', id).orderBy('alert.last_seen', 'desc').limit(1).executeTakeFirst()
+      return row === undefined || row.external_url === '' ? undefined : row.external_url
     },
     async page ({ limit, after, state }) {
       let query = database.selectFrom('incident').select(summaryColumns).orderBy('opened_at', 'desc').orderBy('id', 'desc').limit(limit + 1)
@@ -123,6 +131,7 @@ async function saveLook (context: StoreContext, transaction: Transaction<Databas
     finding: clean(result.finding),
     cause: result.cause,
     confidence: result.confidence,
+    headline: clean(result.headline),
     ...(result.diagnosis === undefined ? {} : { diagnosis: clean(result.diagnosis), diagnosed_at: now, looks: before.looks + 1 }),
     next_look_at: before.state === 'open' && !heals ? result.next ?? null : null,
     ...(heals ? { state: 'healed' as const, closed_at: now, closed_why: clean(result.healed!.why) } : {}),

@@ -137,9 +137,6 @@ function take (notification: IncomingNotification, id: string, now: Millis, epis
   const joined = new Set<string>()
   const resolved = new Set<string>()
   let unchanged = 0
-  const groupNotes = notification.truncated > 0
-    ? [`${notification.truncated} alert${notification.truncated === 1 ? '' : 's'} of this group did not fit the receiver's max_alerts and are not in the notification.`]
-    : []
   for (const { alert, place, notes } of notification.alerts) {
     const change: EpisodeChange = episodes.take(notification.source, alert)
     if (change.is === 'unchanged') {
@@ -150,7 +147,7 @@ function take (notification: IncomingNotification, id: string, now: Millis, epis
       for (const incident of change.incidents) resolved.add(incident)
       continue
     }
-    const entry = change.is === 'started' && place !== undefined ? book.open(place, [...notes, ...groupNotes]) : undefined
+    const entry = change.is === 'started' && place !== undefined ? book.open(place, notes, notification.truncated) : undefined
     if (entry !== undefined) (entry.was === 'new' ? opened : joined).add(entry.id)
     episodes.add({ id: context.newId(now), source: notification.source, alert, incident: entry?.id, now, notification: id })
   }

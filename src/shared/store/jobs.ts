@@ -14,6 +14,8 @@ export interface JobStore {
   extend (job: Job, lease: Millis): Promise<boolean>
   /** Not now: back into the queue, the failure counted. */
   retry (job: Job, at: Millis, error: string): Promise<void>
+  /** Done, and nothing to save with it. */
+  finish (job: Job): Promise<void>
   /** Asks for a look at the incident now, or as soon as the one that runs has ended. */
   requestLook (incident: string): Promise<void>
   /** Gives back everything that a dead process held. */
@@ -48,6 +50,7 @@ export function jobStore (context: StoreContext): JobStore {
         state: 'ready', run_at: at, again_at: null, lease_until: null, failures: row('failures', '+', 1), last_error: error.slice(0, 2_000), updated_at: clock.now()
       })).where('id', '=', id).where('attempts', '=', attempts).where('state', '=', 'running').execute()
     },
+    finish: job => context.transaction(async transaction => { await endJob(transaction, job, undefined, clock.now()) }),
     requestLook: incident => context.transaction(transaction => requestLooks(transaction, [incident], clock.now(), context.newId)),
     async release () {
       await database.updateTable('job').set({ state: 'ready', lease_until: null }).where('state', '=', 'running').execute()

@@ -42,7 +42,7 @@ async function first (database: Kysely<unknown>, dialect: Dialect): Promise<void
   await create('incident', `id text primary key, key text not null, cluster text not null, namespace text not null,
     certificate text not null, order_name text not null, state text not null, opened_at time not null, updated_at time not null,
     closed_at time, closed_why text not null, reopened integer not null, previous_id text, merged_into text, revision integer not null,
-    cause text not null, confidence text not null, diagnosed_at time, looks integer not null, next_look_at time,
+    cause text not null, confidence text not null, headline text not null, truncated integer not null, diagnosed_at time, looks integer not null, next_look_at time,
     diagnosis text, finding text, notes text not null`)
   await index('incident_opened', 'incident (opened_at, id)')
   await index('incident_state', 'incident (state, opened_at)')
@@ -70,6 +70,7 @@ async function first (database: Kysely<unknown>, dialect: Dialect): Promise<void
   await index('delivery_unique', 'delivery (unique_key)', true)
   await index('delivery_due', 'delivery (state, run_at)')
   await index('delivery_incident', 'delivery (incident_id)')
+  await index('delivery_target', 'delivery (target, kind, created_at)')
   await index('delivery_behind', 'delivery (run_at) where wanted > revision')
 
   await create('annotation_target', `fingerprint text primary key, incident_id text not null, labels text not null,

@@ -89,6 +89,10 @@ export interface IncidentTable {
   revision: number
   cause: string
   confidence: string
+  /** What the lists show; empty before the first look. */
+  headline: string
+  /** Alerts that max_alerts left out of the notifications. */
+  truncated: number
   diagnosed_at: number | null
   looks: number
   next_look_at: number | null
@@ -96,7 +100,7 @@ export interface IncidentTable {
   diagnosis: string | null
   /** JSON: the finding that publish renders. */
   finding: string | null
-  /** JSON: string[], what a reader should know about the intake (truncated groups, clipped labels). */
+  /** JSON: string[], what a reader should know about the intake (clipped labels and the like). */
   notes: string
 }
 
@@ -146,8 +150,11 @@ export interface JobTable {
   updated_at: number
 }
 
-/** The four last ones are final; `superseded` gave way to another row (a digest, a merged incident). */
-export type DeliveryState = 'intent' | 'sending' | 'ambiguous' | 'sent' | 'dead' | 'superseded'
+/**
+ * `sent`, `dead` and `superseded` are final but for edits; `superseded` gave way to another row (a merged incident),
+ * `folded` is told by a digest and may still get a message of its own.
+ */
+export type DeliveryState = 'intent' | 'sending' | 'ambiguous' | 'sent' | 'folded' | 'dead' | 'superseded'
 
 /** One message or write that must reach somebody. */
 export interface DeliveryTable {

@@ -1,0 +1,125 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { buildAuthenticate } from './accept/authenticate.ts'
+import { causes } from './diagnose/index.ts'
+import type { Cause } from './diagnose/cause.ts'
+import type { Finding } from './publish/finding.ts'
+import { pageHeaders, pageStyle, renderCauseList, renderCausePage, renderIncidentList, renderIncidentPage, type CauseEntry, type DeliveryRow, type IncidentRow } from './publish/page/pages.ts'
+import type { Config } from './shared/config/config.ts'
+import { TriageError } from './shared/errors.ts'
+import type { IncidentSummary } from './shared/store/incidents.ts'
+import type { IncidentState } from './shared/store/schema.ts'
+import type { Store } from './shared/store/store.ts'
+
+export interface PagesOptions {
+  config: Config
+  store: Store
+  findingOf (id: string): Promise<Finding | undefined>
+  deliveriesOf (id: string): Promise<DeliveryRow[]>
+  deadDeliveries (): Promise<number>
+}
+
+const states: readonly string[] = ['open', 'healed', 'resolved', 'merged'] satisfies IncidentState[]
+const listedInJson = 5_000
+const mostListed = 10_000
+const listedOnPage = 100
+
+/** What people and programs read: incidents, causes, and both as JSON. Read-only. */
+export async function pages (app: FastifyInstance, { config, store, findingOf, deliveriesOf, deadDeliveries }: PagesOptions): Promise<void> {
+  const authenticate = buildAuthenticate({ tokens: config.pages.tokens, basic: [] })
+  app.addHook('onRequest', async (request, reply) => { admit(request, reply) })
+
+  app.get('/page.css', async (_request, reply) => reply.header('content-type', 'text/css; charset=utf-8').header('cache-control', 'max-age=3600').send(pageStyle))
+
+  app.get<{ Querystring: Query }>('/', async (request, reply) => {
+    const { rows, next } = await store.incidents.page(query(request.query, listedOnPage))
+    return reply.headers(pageHeaders).send(renderIncidentList(rows.map(listRow), { next, counts: await store.incidents.counts(), dead: await deadDeliveries() }))
+  })
+
+  app.get<{ Querystring: Query }>('/incidents.json', async request => {
+    const { rows, next } = await store.incidents.page(query(request.query, listedInJson))
+    return { incidents: rows.map(summary), next: next ?? null }
+  })
+
+  app.get<{ Params: { id: string } }>('/incidents/:id', async (request, reply) => {
+    const { id } = request.params
+    if (id.endsWith('.json')) return reply.send(await incidentJson(id.slice(0, -'.json'.length)))
+    const finding = await findingOf(id)
+    if (finding === undefined) throw new TriageError('NOT_FOUND', { what: `incident ${id.slice(0, 60)}` })
+    return reply.headers(pageHeaders).send(renderIncidentPage(finding, { deliveries: await deliveriesOf(id), json: `/incidents/${id}.json` }))
+  })
+
+  app.get('/causes', async (_request, reply) => {
+    const given = await store.incidents.causeCounts()
+    return reply.headers(pageHeaders).send(renderCauseList(causes.map(cause => entry(cause, given[cause.id] ?? 0))))
+  })
+
+  app.get<{ Params: { id: string } }>('/causes/:id', async (request, reply) => {
+    const cause = causes.find(({ id }) => id === request.params.id)
+    if (cause === undefined) throw new TriageError('NOT_FOUND', { what: `cause ${request.params.id.slice(0, 60)}` })
+    const given = await store.incidents.causeCounts()
+    return reply.headers(pageHeaders).send(renderCausePage(entry(cause, given[cause.id] ?? 0)))
+  })
+
+  async function incidentJson (id: string): Promise<Record<string, unknown>> {
+    const incident = await store.incidents.get(id)
+    if (incident === undefined) throw new TriageError('NOT_FOUND', { what: `incident ${id.slice(0, 60)}` })
+    const { diagnosis, notes } = incident
+    return {
+      ...summary(incident),
+      notes: JSON.parse(notes) as unknown,
+      diagnosis: diagnosis === null ? null : JSON.parse(diagnosis) as unknown,
+      finding: await findingOf(id) ?? null,
+      looks: (await store.incidents.looks(id)).map(({ taken_at: taken, order_name: order, cause, confidence, milliseconds }) => ({ takenAt: iso(taken), order, cause, confidence, milliseconds })),
+      deliveries: (await deliveriesOf(id)).map(({ updated, ...row }) => ({ ...row, updatedAt: iso(updated) })),
+      audit: (await store.audit.list(id)).map(({ at, actor, action }) => ({ at: iso(at), actor, action }))
+    }
+  }
+
+  function admit (request: FastifyRequest, reply: FastifyReply): void {
+    const given = (request.query as { token?: unknown }).token
+    const token = typeof given === 'string' ? given : /(?:^|;\s*)acme_triage_token=([^;]+)/.exec(request.headers.cookie ?? '')?.[1]
+    const query = token === undefined ? undefined : decode(token)
+    if (authenticate({ authorization: request.headers.authorization, query }) !== 'ok') throw new TriageError('PAGE_UNAUTHENTICATED')
+    // The links of a page carry no token: a browser that came with one keeps it.
+    if (typeof given === 'string' && config.pages.tokens.length > 0) void reply.header('set-cookie', `acme_triage_token=${encodeURIComponent(given)}; Path=/; HttpOnly; SameSite=Lax${request.protocol === 'https' ? '; Secure' : ''}`)
+  }
+}
+
+interface Query { limit?: string, after?: string, cursor?: string, state?: string }
+
+function query ({ limit, after, cursor, state }: Query, otherwise: number): { limit: number, after?: string, state?: IncidentState } {
+  const count = limit === undefined ? otherwise : Number(limit)
+  if (!Number.isInteger(count) || count < 1) throw new TriageError('BAD_REQUEST', { why: `limit must be a number from 1 to ${mostListed}` })
+  const from = after ?? cursor
+  if (from !== undefined && !/^\d+\.\w+$/.test(from)) throw new TriageError('BAD_REQUEST', { why: 'the cursor is none that this page gave out' })
+  if (state !== undefined && !states.includes(state)) throw new TriageError('BAD_REQUEST', { why: `state must be one of ${states.join(', ')}` })
+  return { limit: Math.min(count, mostListed), ...(from === undefined ? {} : { after: from }), ...(state === undefined ? {} : { state: state as IncidentState }) }
+}
+
+function summary (row: IncidentSummary): Record<string, unknown> {
+  return {
+    id: row.id, namespace: row.namespace, certificate: row.certificate, order: row.order_name, cluster: row.cluster, state: row.state,
+    cause: row.cause === '' ? null : row.cause, confidence: row.confidence === '' ? null : row.confidence, headline: row.headline,
+    openedAt: iso(row.opened_at), updatedAt: iso(row.updated_at), closedAt: iso(row.closed_at), closedWhy: row.closed_why,
+    diagnosedAt: iso(row.diagnosed_at), nextLookAt: iso(row.next_look_at), looks: row.looks, reopened: row.reopened, previous: row.previous_id, mergedInto: row.merged_into
+  }
+}
+
+function listRow (row: IncidentSummary): IncidentRow {
+  const { id, namespace, certificate, order_name: order, state, cause, confidence, headline: text, opened_at: opened, updated_at: updated, closed_at: closed } = row
+  return { id, name: [namespace, certificate || order].filter(part => part !== '').join('/') || id, state, cause, confidence, summary: text, opened, updated, ...(closed === null ? {} : { closed }) }
+}
+
+function entry ({ id, title, meaning, stage, since, variants, remedy, texts }: Cause, given: number): CauseEntry {
+  return {
+    id, title, meaning, stage, since, variants, given,
+    remedy: remedy.map(step => typeof step === 'string' ? { text: step, changes: false } : { text: step.do, command: step.run, changes: step.changes === true }),
+    texts: texts.map(({ in: sources, match, confidence }) => ({ in: sources, match, confidence }))
+  }
+}
+
+const iso = (time: number | null): string | null => time === null ? null : new Date(time).toISOString()
+
+function decode (text: string): string | undefined {
+  try { return decodeURIComponent(text) } catch { return undefined }
+}
