@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto'
+import type { Config } from '../shared/config/config.ts'
+import type { Delivery, DeliveryStore } from '../shared/store/deliveries.ts'
+import type { IncidentTable } from '../shared/store/schema.ts'
+import { makeFinding, type Finding, type FindingInput, type FindingState } from './finding.ts'
+import type { SlackMessage } from './message.ts'
+import { duration } from './words.ts'
+
+/** The finding of an incident as it stands in the store; made from the alert alone while nobody has looked. */
+export async function findingOf (store: DeliveryStore, config: Config, incident: IncidentTable, now: number, previousLink?: string): Promise<Finding> {
+  const state = stateOf(incident)
+  if (incident.finding !== null) {
+    const finding = JSON.parse(incident.finding) as Finding
+    const linked = previousLink === undefined || finding.links.previous !== undefined ? finding : { ...finding, links: { ...finding.links, previous: previousLink } }
+    return isOpen(state) || !isOpen(finding.incident.state) ? linked : closedFinding(linked, incident, state)
+  }
+  const alert = await store.alert(incident.id)
+  const labels = alert === undefined ? {} : JSON.parse(alert.row.labels) as Record<string, string>
+  return makeFinding({
+    incident: {
+      id: incident.id,
+      state,
+      namespace: incident.namespace,
+      certificate: incident.certificate,
+      order: incident.order_name,
+      ...(incident.cluster === '' ? {} : { cluster: incident.cluster }),
+      opened: incident.opened_at,
+      ...(incident.closed_at === null ? {} : { closed: incident.closed_at }),
+      ...(alert === undefined ? {} : { alerts: alert.count, truncatedAlerts: alert.truncated })
+    },
+    alert: {
+      status: alert?.row.status ?? 'firing',
+      labels,
+      annotations: alert === undefined ? {} : JSON.parse(alert.row.annotations) as Record<string, string>,
+      startsAt: alert?.row.starts_at ?? incident.opened_at,
+      ...(alert === undefined || alert.row.ends_at === null ? {} : { endsAt: alert.row.ends_at }),
+      generatorURL: alert?.row.generator_url ?? '',
+      fingerprint: alert?.row.fingerprint ?? ''
+    },
+    links: { ...linksOf(config, incident.id, labels, alert?.externalUrl ?? ''), ...(previousLink === undefined ? {} : { previous: previousLink }) },
+    timings: { notice: Math.max(0, now - incident.opened_at) }
+  })
+}
+
+/** The links that need no look: report, runbook, and a silence filled in at Alertmanager. */
+export function linksOf (config: Pick<Config, 'publicUrl' | 'runbookUrl'>, incident: string, labels: Record<string, string>, externalUrl: string): FindingInput['links'] {
+  const matchers = Object.entries(labels).filter(([name]) => /^(?:alertname|namespace|exported_namespace|certificate|name)$/.test(name)).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+  return {
+    report: `${config.publicUrl}/incidents/${incident}`,
+    ...(config.runbookUrl === undefined ? {} : { runbook: config.runbookUrl }),
+    ...(/^https?:\/\//.test(externalUrl) && matchers.length > 0 ? { silence: `${externalUrl.replace(/\/$/, '')}/#/silences/new?filter=${encodeURIComponent(`{${matchers.join(',')}}`)}` } : {})
+  }
+}
+
+function stateOf ({ state, diagnosed_at: diagnosed }: IncidentTable): FindingState {
+  if (state === 'healed') return 'healed'
+  if (state === 'resolved' || state === 'merged') return 'resolved'
+  return diagnosed === null ? 'noticed' : 'diagnosed'
+}
+
+const isOpen = (state: FindingState): boolean => state === 'noticed' || state === 'diagnosed'
+
+/** The incident was closed after the finding was made: the first line must not claim otherwise. */
+function closedFinding (finding: Finding, incident: IncidentTable, state: FindingState): Finding {
+  const closed = `after ${duration((incident.closed_at ?? incident.updated_at) - incident.opened_at)}${incident.closed_why === '' ? '' : `: ${incident.closed_why}`}`
+  const [symbol, word] = state === 'healed' ? ['🟢', 'Healed'] : ['✅', 'Resolved']
+  const headline = `${state} ${closed}`
+  return {
+    ...finding,
+    incident: { ...finding.incident, state, ...(incident.closed_at === null ? {} : { closed: incident.closed_at }) },
+    symbol,
+    word,
+    headline,
+    sentence: `${word}: ${finding.name}: ${headline}.`,
+    closed
+  }
+}
+
+/** What readers see, as far as a change of it is worth a word in the thread. */
+export function shownOf (finding: Finding, message: SlackMessage): NonNullable<Delivery['payload']['shown']> {
+  return {
+    state: finding.incident.state,
+    cause: finding.causes.map(({ id }) => id).join(','),
+    urgency: finding.impact.urgency,
+    hash: createHash('sha256').update(JSON.stringify([message.text, message.blocks ?? null])).digest('hex').slice(0, 16)
+  }
+}
+
+const urgencies = ['unknown', 'can wait', 'today', 'now']
+
+/** The words for the thread when a message changed; undefined when the edit says enough. */
+export function noteOf (before: NonNullable<Delivery['payload']['shown']>, after: NonNullable<Delivery['payload']['shown']>, finding: Finding): { text: string, broadcast: boolean, kind: string } | undefined {
+  const wasOpen = isOpen(before.state as FindingState)
+  const open = isOpen(after.state as FindingState)
+  if (wasOpen && !open) return { kind: 'closed', text: `${finding.symbol} ${finding.word} ${finding.closed ?? ''}`.trim(), broadcast: false }
+  if (!wasOpen && open) return { kind: 'again', text: `${finding.symbol} It fires again: ${finding.name}: ${finding.headline}`, broadcast: true }
+  if (!open || before.state === 'noticed') return undefined
+  const worse = urgencies.indexOf(after.urgency) > Math.max(1, urgencies.indexOf(before.urgency)) && before.urgency !== 'unknown'
+  if (before.cause !== after.cause && after.cause !== '') return { kind: 'cause', text: `${finding.symbol} The cause is another one now: ${finding.headline}`, broadcast: true }
+  return worse ? { kind: 'urgency', text: `${finding.symbol} More urgent now: ${finding.sentence}`, broadcast: true } : undefined
+}
