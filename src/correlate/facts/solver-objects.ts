@@ -2,7 +2,7 @@ import type { Condition, KubeObject } from '../../shared/types/kubernetes.ts'
 import type { SolverFacts } from '../../shared/types/case.ts'
 import type { Evidence } from '../../shared/types/common.ts'
 import { adler32 } from './adler32.ts'
-import type { ClusterView } from './cluster-view.ts'
+import type { Snapshot } from '../snapshot.ts'
 import { annotationsOf, at, conditions, fields, fieldsList, labelsOf, nameOf, string, stringMap, strings, type Fields } from './fields.ts'
 
 /** The Challenge as far as its solver objects need it. */
@@ -20,9 +20,9 @@ export function solverLabels ({ dnsName, token }: Pick<ChallengeRef, 'dnsName' |
 }
 
 /** Pod, Service, Ingress and HTTPRoute of a challenge: by owner UID, else by the checksums in their labels. */
-export function solverObjects (view: ClusterView, challenge: ChallengeRef): KubeObject[] {
+export function solverObjects (view: Snapshot, challenge: ChallengeRef): KubeObject[] {
   const wanted = solverLabels(challenge)
-  return solverKinds.flatMap(kind => view.all(kind, challenge.namespace).filter(object => {
+  return solverKinds.flatMap(kind => view.byKind(kind, challenge.namespace).filter(object => {
     const owners = object.metadata.ownerReferences ?? []
     if (challenge.uid !== '' && owners.some(({ uid }) => uid === challenge.uid)) return true
     // Owned by another challenge: its twin with the same name keeps its own objects.
@@ -33,7 +33,7 @@ export function solverObjects (view: ClusterView, challenge: ChallengeRef): Kube
 }
 
 /** What the solver objects say, with the words of scheduler and kubelet. */
-export function solverFacts (view: ClusterView, objects: readonly KubeObject[]): SolverFacts {
+export function solverFacts (view: Snapshot, objects: readonly KubeObject[]): SolverFacts {
   const pods = objects.filter(({ kind }) => kind === 'Pod').map(podOf)
   const services = objects.filter(({ kind }) => kind === 'Service').map(object => ({
     name: object.metadata.name, type: string(at(object.spec, 'type')) || 'ClusterIP', readyEndpoints: readyEndpoints(view, object)
@@ -55,19 +55,19 @@ export function statusAddresses (object: KubeObject): string[] {
 }
 
 /** Ready endpoints of a Service, from its EndpointSlices, else from Endpoints. */
-export function readyEndpoints (view: ClusterView, service: KubeObject): number {
+export function readyEndpoints (view: Snapshot, service: KubeObject): number {
   const { namespace, name } = service.metadata
-  const slices = view.all('EndpointSlice', namespace).filter(slice => labelsOf(slice).get('kubernetes.io/service-name') === name)
+  const slices = view.byKind('EndpointSlice', namespace).filter(slice => labelsOf(slice).get('kubernetes.io/service-name') === name)
   const ready = new Set(slices.flatMap(slice => fieldsList(slice.endpoints).filter(({ conditions: state }) => fields(state).ready !== false).flatMap(({ addresses }) => strings(addresses))))
   if (slices.length > 0) return ready.size
-  const endpoints = view.get('Endpoints', namespace, name)
+  const endpoints = view.find('Endpoints', namespace, name)
   return fieldsList(endpoints?.subsets).reduce((count, { addresses }) => count + fieldsList(addresses).length, 0)
 }
 
 /** Parents of an HTTPRoute with what their controllers answered; a parent without an answer has no controller. */
 export function parentsOf (route: KubeObject): SolverFacts['routes'][number]['parents'] {
   const answered = fieldsList(at(route.status, 'parents'))
-  return fieldsList(at(route.spec, 'parentRefs')).flatMap(ref => {
+  return fieldsList(at(route.spec, 'parentRefs')).flatMap((ref): SolverFacts['routes'][number]['parents'] => {
     const name = parentName(ref, route)
     const answers = answered.filter(({ parentRef }) => parentName(fields(parentRef), route) === name)
     if (answers.length === 0) return [{ ref: name, conditions: [] }]
