@@ -68,6 +68,8 @@ export type Examined<N extends FactName, W extends FactName> =
     hits: Hit[]
     /** The whole case, for what is not about one fact: version, other texts, changes. Prefer facts. */
     case: Case
+    /** The module's `thresholds`, as the operator's configuration changes them. */
+    thresholds: Readonly<Record<string, number>>
   }
 
 /** The stage of issuance at which a cause strikes; the first stage with a finding is the root. */
@@ -93,6 +95,8 @@ export interface CauseSpec<
   texts?: readonly TextRule[]
   /** Causes worth ruling out beside this one. */
   related?: readonly string[]
+  /** Numbers that the operator may change (`causes.<id>.thresholds`), with their defaults; the unit stands in the name. */
+  thresholds?: Readonly<Record<string, number>>
   /** Left out: any hit of `texts` is a finding with the rule's confidence, and named groups fill the blanks. */
   examine?: (evidence: Examined<N, W>) => Verdict<N | W, OwnBlanks<T | M | RemedyText<R>>>
 }
@@ -110,6 +114,7 @@ export interface Cause {
   remedy: readonly Remedy[]
   texts: readonly TextRule[]
   related: readonly string[]
+  thresholds: Readonly<Record<string, number>>
   /** Only identifiers with this challenge type: from the id's prefix. */
   challengeType?: 'HTTP-01' | 'DNS-01'
   examine?: (evidence: Examined<FactName, FactName>) => Verdict
@@ -130,6 +135,7 @@ export function defineCause<
     variants: spec.variants ?? [],
     texts: spec.texts ?? [],
     related: spec.related ?? [],
+    thresholds: spec.thresholds ?? {},
     challengeType,
     examine: spec.examine as Cause['examine']
   }

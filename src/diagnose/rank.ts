@@ -21,7 +21,8 @@ export type Authority = typeof authorities[number]
 
 /**
  * Root before consequence: the key, when found at least `likely` beside one of its values,
- * is what made the other appear. The consequence is still named, below.
+ * is what made the other appear. The consequence is still named, below. A variant in brackets
+ * narrows an entry.
  */
 export const explains: Record<string, readonly string[]> = {
   'http01-network-policy-blocks': ['http01-backend-error', 'http01-port80-blocked'],
@@ -40,7 +41,7 @@ export const explains: Record<string, readonly string[]> = {
   'http01-dns-ipv6-broken': ['http01-port80-blocked', 'http01-other-backend-answers'],
   'http01-cdn-interferes': ['http01-auth-on-path', 'http01-other-backend-answers', 'http01-redirected-to-https', 'http01-redirect-invalid'],
   'http01-dns-private-address': ['http01-dns-record-missing'],
-  'domain-delegation-broken': ['http01-dns-resolution-failed', 'http01-dns-record-missing', 'dns01-nameserver-failing', 'acme-caa-lookup-failed'],
+  'domain-delegation-broken': ['http01-dns-resolution-failed', 'http01-dns-record-missing', 'dns01-nameserver-failing'],
   'dns01-dnssec-invalid': ['dns01-nameserver-failing'],
   'dns01-secret-missing': ['issuer-not-ready'],
   'dns01-cname-delegation-broken': ['dns01-not-propagated', 'dns01-zone-not-found'],
@@ -49,13 +50,41 @@ export const explains: Record<string, readonly string[]> = {
   'dns01-search-domain-hijack': ['dns01-zone-not-found', 'dns01-not-propagated'],
   'dns01-provider-throttled': ['dns01-provider-error'],
   'wildcard-needs-dns01': ['issuer-no-matching-solver'],
+  'issuer-solver-invalid': ['issuer-no-matching-solver'],
   'acme-server-unreachable': ['issuer-not-ready'],
   'acme-server-untrusted': ['issuer-not-ready'],
-  'acme-account-invalid': ['issuer-not-ready'],
-  'acme-eab-rejected': ['issuer-not-ready'],
-  'acme-contact-invalid': ['issuer-not-ready'],
-  'certificate-duplicate-secret': ['acme-rate-limited'],
-  'namespace-terminating': ['http01-solver-pod-rejected', 'http01-ingress-rejected', 'cert-manager-rbac-denied']
+  'acme-account-invalid': ['issuer-not-ready', 'acme-finalize-failed', 'order-orphaned'],
+  'acme-eab-rejected': ['issuer-not-ready', 'acme-account-invalid'],
+  'acme-contact-invalid': ['issuer-not-ready', 'acme-account-invalid'],
+  'acme-ca-unavailable': ['issuer-not-ready', 'acme-finalize-failed', 'order-orphaned'],
+  'acme-rate-limited': ['issuer-not-ready', 'order-orphaned'],
+  'acme-csr-rejected': ['acme-finalize-failed'],
+  'acme-caa-forbids-issuer': ['acme-finalize-failed'],
+  'acme-caa-lookup-failed': ['acme-finalize-failed'],
+  'acme-authorization-expired': ['order-orphaned', 'acme-finalize-failed'],
+  'clock-skew': ['acme-server-untrusted', 'issuer-not-ready'],
+  'cert-manager-known-bug[7331]': ['dns01-secret-missing'],
+  'cert-manager-known-bug[7337]': ['order-orphaned', 'acme-server-unreachable'],
+  'cert-manager-not-running': ['cert-manager-queue-saturated', 'certificate-request-not-approved', 'issuer-not-ready'],
+  'cert-manager-version-incompatible': ['cert-manager-not-running', 'certificate-request-not-approved'],
+  'certificate-duplicate-secret': ['acme-rate-limited[certificates-per-exact-set]', 'acme-rate-limited[new-orders-per-account]', 'acme-rate-limited[certificates-per-registered-domain]'],
+  'namespace-terminating': ['http01-solver-pod-rejected', 'http01-solver-service-rejected', 'http01-ingress-rejected', 'cert-manager-rbac-denied', 'certificate-not-stored']
+}
+
+/** Limits and pauses that a run of failed validations brings about. */
+const limitsOnFailures = ['acme-rate-limited[failed-validations]', 'acme-rate-limited[consecutive-failed-validations]', 'acme-identifier-paused']
+
+/** Whether an earlier failure of the same name must have led to this. */
+export const followsFailures = (finding: Finding): boolean => names(finding).some(name => limitsOnFailures.includes(name))
+
+/** Stages at which a single attempt fails so that the CA counts it. */
+const counted: readonly Stage[] = ['present', 'self-check', 'validation']
+/** Whether a cause can be what failed in an earlier attempt. */
+export const isFailureOfAttempt = ({ stage }: Cause): boolean => counted.includes(stage)
+
+/** The id, and the id with its variant. */
+function names ({ cause: { id }, variant }: Finding): string[] {
+  return variant === undefined ? [id] : [id, `${id}[${variant}]`]
 }
 
 const confidences: readonly Confidence[] = ['proven', 'likely', 'possible']
@@ -76,7 +105,7 @@ export function compareFindings (a: Finding, b: Finding): number {
 export function rank (findings: readonly Finding[]): { leading: Finding[], explained: Finding[] } {
   const sorted = [...findings].sort(compareFindings)
   const roots = sorted.filter(({ confidence }) => confidence !== 'possible')
-  const isExplained = (finding: Finding): boolean => roots.some(root => explains[root.cause.id]?.includes(finding.cause.id))
+  const isExplained = (finding: Finding): boolean => roots.some(root => root !== finding && names(root).some(name => explains[name]?.some(explained => names(finding).includes(explained))))
   return { leading: sorted.filter(finding => !isExplained(finding)), explained: sorted.filter(isExplained) }
 }
 

@@ -176,7 +176,7 @@ export const aDelegation = (over: Partial<DelegationFacts> = {}): DelegationFact
 })
 
 export const aProbe = (over: Partial<ProbeFacts> = {}): ProbeFacts => ({
-  outcome: 'token-served', address: '203.0.113.10', redirectedToHttps: false, perAddress: [],
+  outcome: 'token-served', address: '203.0.113.10', tokenAsked: true, redirectedToHttps: false, perAddress: [],
   evidence: [anEvidence({ source: 'http', ref: 'http://shop.example.com/.well-known/acme-challenge/… at 203.0.113.10', text: over.outcome ?? 'token-served' })], ...over
 })
 

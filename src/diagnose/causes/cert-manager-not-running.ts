@@ -1,9 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { utc, valueIn } from '../reading.ts'
 
-/** The leader renews its lease every few seconds. */
-const staleLease = 5 * 60_000
-
 /** Nobody works on the order, because the controller is not there. */
 export default defineCause({
   id: 'cert-manager-not-running',
@@ -24,13 +21,15 @@ export default defineCause({
     { in: ['log', 'event', 'object'], match: 'crds do not seem to be present, but|error (executing command|starting controller)', unless: 'leader election lost', confidence: 'likely' }
   ],
   related: ['cert-manager-queue-saturated', 'cert-manager-webhook-unavailable'],
+  // The leader renews its lease every few seconds.
+  thresholds: { staleLeaseSeconds: 300 },
 
-  examine ({ controller, hits, order, case: { now } }) {
+  examine ({ controller, hits, order, thresholds, case: { now } }) {
     const { replicas, ready, pods, lease } = controller
     const running = ready > 0 || pods.some(pod => pod.ready)
     // The CA or cert-manager decided this order: somebody was working then.
     const decided = ['invalid', 'errored', 'valid', 'expired'].includes(valueIn(order)?.state ?? '')
-    const stale = lease?.renewed !== undefined && now - lease.renewed > staleLease
+    const stale = lease?.renewed !== undefined && now - lease.renewed > thresholds.staleLeaseSeconds! * 1000
     if (running && !stale) return { is: 'ruled-out', by: ['controller'], because: `${ready} of ${replicas} controller replicas are ready.` }
     if (decided) return notApplicable
     const troubled = pods.find(({ waiting, lastTermination }) => waiting !== undefined || lastTermination !== undefined)

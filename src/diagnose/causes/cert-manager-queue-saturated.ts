@@ -1,9 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { valueIn } from '../reading.ts'
 
-/** A challenge is picked up within seconds; one that waited this long is kept waiting. */
-const patience = 120_000
-
 /** cert-manager works on a fixed number of challenges at a time; hopeless ones never end and keep their places. */
 export default defineCause({
   id: 'cert-manager-queue-saturated',
@@ -24,8 +21,10 @@ export default defineCause({
     { in: ['log', 'challenge', 'event'], match: 'already a challenge processing with this domain|already challenges? in progress for', confidence: 'likely' }
   ],
   related: ['cert-manager-not-running'],
+  // A challenge is picked up within seconds; one that waited this long is kept waiting.
+  thresholds: { patienceSeconds: 120 },
 
-  examine ({ hits, challenge, controller, order, case: { now } }) {
+  examine ({ hits, challenge, controller, order, thresholds, case: { now } }) {
     const seen = valueIn(challenge)
     if (seen === undefined) return notApplicable
     if (seen.state !== '' || seen.processing || seen.presented) return { is: 'ruled-out', by: ['challenge'], because: 'The challenge was worked on.' }
@@ -38,7 +37,7 @@ export default defineCause({
     }
     // Apex and wildcard of one order take turns: the other one tells what is wrong.
     const twin = valueIn(order)?.challenges.some(({ name, dnsName, type, processing }) => name !== seen.name && dnsName === seen.dnsName && type === seen.type && processing)
-    if (twin === true || !full || now - seen.created < patience) return notApplicable
+    if (twin === true || !full || now - seen.created < thresholds.patienceSeconds! * 1000) return notApplicable
     return { is: 'found', confidence: 'likely', blanks: { why: `${busy} challenges are being worked on, and the limit is ${limit}.` }, because: ['controller', 'challenge'] }
   }
 })

@@ -2,9 +2,6 @@ import { defineCause, notApplicable } from '../cause.ts'
 import { valueIn } from '../reading.ts'
 import { andObjects } from '../sources.ts'
 
-/** Approval takes a moment; a request older than this waits for somebody who does not come. */
-const patience = 60_000
-
 /** Nobody approved the CertificateRequest, or somebody denied it; so no order is made. */
 export default defineCause({
   id: 'certificate-request-not-approved',
@@ -24,11 +21,14 @@ export default defineCause({
     { in: andObjects, match: 'certificaterequest was denied|request was denied by an approval|has been denied by', confidence: 'proven' },
     { in: andObjects, match: 'no (certificaterequestpolicy|policy|policies) .{0,80}(bound|matched|applicable|found|suitable)', confidence: 'likely' }
   ],
-  examine ({ hits, request, order, case: { now } }) {
+  // Approval takes a moment; a request older than this waits for somebody who does not come.
+  thresholds: { patienceSeconds: 60 },
+
+  examine ({ hits, request, order, thresholds, case: { now } }) {
     const [denial] = hits.filter(({ rule }) => rule.confidence === 'proven')
     if (request.denied?.status === 'True' || denial !== undefined) return { is: 'found', confidence: 'proven', blanks: { what: 'denied' }, because: denial === undefined ? ['request'] : [denial, 'request'] }
     if (request.approved?.status === 'True') return { is: 'ruled-out', by: ['request'], because: 'The request was approved.' }
-    if (valueIn(order) !== undefined || now - request.created < patience) return notApplicable
+    if (valueIn(order) !== undefined || now - request.created < thresholds.patienceSeconds! * 1000) return notApplicable
     return { is: 'found', confidence: 'likely', blanks: { what: 'never approved' }, because: hits[0] === undefined ? ['request'] : ['request', hits[0]] }
   }
 })

@@ -2,9 +2,6 @@ import { defineCause, notApplicable } from '../cause.ts'
 import { valueIn } from '../reading.ts'
 import { everywhere } from '../sources.ts'
 
-/** Differences up to this are normal and harm nobody. */
-const tolerated = 5 * 60_000
-
 /** A clock is wrong, so certificates look not yet valid, and signed requests look too old or too new. */
 export default defineCause({
   id: 'clock-skew',
@@ -25,10 +22,12 @@ export default defineCause({
     { in: everywhere, match: 'aadsts700024|client assertion is not within its valid time range|invalid jwt: token must be a short-lived token|token used before issued', confidence: 'proven' }
   ],
   related: ['acme-server-untrusted'],
+  // Differences up to this are normal and harm nobody.
+  thresholds: { toleratedSeconds: 300 },
 
-  examine ({ hits, directory, issuer }) {
+  examine ({ hits, directory, issuer, thresholds }) {
     const skew = valueIn(directory)?.skewMs
-    const off = skew !== undefined && Math.abs(skew) > tolerated
+    const off = skew !== undefined && Math.abs(skew) > thresholds.toleratedSeconds! * 1000
     const [best, ...rest] = hits
     const minutes = Math.round(Math.abs(skew ?? 0) / 60_000)
     if (best !== undefined) {

@@ -1,7 +1,5 @@
 import { defineCause, notApplicable } from '../cause.ts'
 
-/** cert-manager needs a moment to carry the end of a challenge into the Order. */
-const patience = 120_000
 const ended = ['invalid', 'expired', 'errored']
 
 /** A challenge is over, the Order was never told, and nothing will look at it again. */
@@ -19,12 +17,14 @@ export default defineCause({
     { do: 'Delete the Order; a new attempt follows at once.', run: 'kubectl -n {namespace} delete order {order}', changes: true }
   ],
   related: ['acme-authorization-expired', 'cert-manager-queue-saturated'],
+  // cert-manager needs a moment to carry the end of a challenge into the Order.
+  thresholds: { patienceSeconds: 120 },
 
-  examine ({ order, case: { now } }) {
+  examine ({ order, thresholds, case: { now } }) {
     if (order.state !== 'pending' && order.state !== '') return { is: 'ruled-out', by: ['order'], because: `The Order is ${order.state}.` }
     const over = order.challenges.filter(({ state }) => ended.includes(state))
     const open = order.challenges.some(({ state }) => !ended.includes(state) && state !== 'valid')
-    if (over.length === 0 || open || now - Math.max(...over.map(({ created }) => created)) < patience) return notApplicable
+    if (over.length === 0 || open || now - Math.max(...over.map(({ created }) => created)) < thresholds.patienceSeconds! * 1000) return notApplicable
     return { is: 'found', confidence: 'likely', blanks: { state: order.state === '' ? 'without a state' : order.state, ended: [...new Set(over.map(({ state }) => state))].join(', ') }, because: ['order'] }
   }
 })

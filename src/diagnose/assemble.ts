@@ -1,0 +1,83 @@
+import type { Case, IdentifierCase } from '../shared/types/case.ts'
+import type { Diagnosis, FoundCause, Step, WindowName } from '../shared/types/diagnosis.ts'
+import { windowMillis, windows } from '../shared/types/diagnosis.ts'
+import type { Evidence } from '../shared/types/common.ts'
+import { cite, unique, type Examination } from './examine.ts'
+import type { Finding } from './rank.ts'
+import { fill } from './wording.ts'
+
+/** The narrowest window that holds one of these; `state` when none has a time. */
+export function windowOf (evidence: Evidence[], { anchor }: Case): WindowName {
+  const distances = evidence.flatMap(({ time }) => time === undefined ? [] : [Math.abs(time - anchor.time)])
+  if (distances.length === 0) return 'state'
+  const nearest = Math.min(...distances)
+  return windows.find(window => nearest <= windowMillis[window]) ?? '24h'
+}
+
+/** One entry for each cause and variant, over all identifiers that it explains; keeps the order given. */
+export function group (findings: readonly Finding[], incident: Case): FoundCause[] {
+  const groups = new Map<string, Finding[]>()
+  for (const item of findings) {
+    const key = `${item.cause.id} ${item.variant ?? ''}`
+    groups.set(key, [...groups.get(key) ?? [], item])
+  }
+  return [...groups.values()].map(([first, ...rest]) => toFound(first!, rest, incident))
+}
+
+function toFound (first: Finding, rest: Finding[], incident: Case): FoundCause {
+  const { cause, blanks } = first
+  const steps: Step[] = cause.remedy.map(step => typeof step === 'string'
+    ? { text: fill(step, blanks), changes: false }
+    : { text: fill(step.do, blanks), command: fill(step.run, blanks), changes: step.changes === true })
+  const domains = [first, ...rest].map(({ identifier }) => identifier).filter(name => name !== '')
+  return {
+    id: cause.id,
+    ...(first.variant === undefined ? {} : { variant: first.variant }),
+    confidence: first.confidence,
+    domains: domains.length > 0 ? [...new Set(domains)] : incident.subject.domains,
+    window: first.window,
+    summary: tidy(fill(cause.title, blanks)),
+    meaning: tidy(fill(cause.meaning, blanks)),
+    steps,
+    evidence: unique([first, ...rest].flatMap(({ evidence }) => evidence)).slice(0, 12)
+  }
+}
+
+/** Blanks may be empty; no double spaces remain of them. */
+const tidy = (text: string): string => text.replaceAll(/\s+/g, ' ').trim()
+
+/** What was ruled out, with the evidence that did it; what is related to the causes found comes first. */
+export function ruledOut (examined: readonly Examination[], found: readonly Finding[], incident: Case): Diagnosis['ruledOut'] {
+  const entries = new Map<string, Diagnosis['ruledOut'][number]>()
+  const foundIds = new Set(found.map(({ cause }) => cause.id))
+  for (const { cause, identifier, verdict } of examined) {
+    if (verdict.is !== 'ruled-out' || entries.has(cause.id) || foundIds.has(cause.id)) continue
+    const evidence = unique(verdict.by.flatMap(citation => cite(citation, identifier, incident).evidence))
+    const names = verdict.by.flatMap(citation => typeof citation === 'string' ? [citation] : [])
+    entries.set(cause.id, { id: cause.id, because: verdict.because ?? evidence[0]?.text ?? `${names.join(', ')} says otherwise`, evidence: evidence.slice(0, 3) })
+  }
+  const related = new Set(found.flatMap(({ cause }) => cause.related))
+  const list = [...entries.values()]
+  return [...list.filter(({ id }) => related.has(id)), ...list.filter(({ id }) => !related.has(id))]
+}
+
+/** Causes that need something that could not be seen. */
+export function unanswered (examined: readonly Examination[], found: readonly Finding[]): Diagnosis['cannotTell'] {
+  const entries = new Map<string, string>()
+  for (const { cause, verdict } of examined) {
+    if (verdict.is === 'cannot-tell' && !entries.has(cause.id) && !found.some(item => item.cause.id === cause.id)) entries.set(cause.id, verdict.why)
+  }
+  return [...entries].map(([id, why]) => ({ id, why }))
+}
+
+/** What the diagnosis is about. */
+export function incidentOf ({ subject, facts, identifiers }: Case, suspected: readonly IdentifierCase[]): Diagnosis['incident'] {
+  const certificate = facts.certificate.is === 'seen' ? facts.certificate.value : undefined
+  const names = suspected.map(({ name }) => name).filter(name => name !== '')
+  return {
+    namespace: certificate?.namespace ?? subject.namespace ?? '',
+    certificate: certificate?.name ?? subject.certificate?.name ?? '',
+    order: (facts.order.is === 'seen' ? facts.order.value.name : undefined) ?? subject.order?.name ?? '',
+    domains: [...new Set(names.length > 0 ? names : identifiers.map(({ name }) => name).filter(name => name !== ''))]
+  }
+}
