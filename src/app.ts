@@ -1,0 +1,131 @@
+import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { buildInbox } from './accept/inbox.ts'
+import { webhookRoute } from './accept/webhook-route.ts'
+import { startWorker, type Worker } from './accept/worker.ts'
+import { buildInvestigate, type Investigate, type LookClients } from './investigate.ts'
+import { buildLooker } from './look.ts'
+import { pages } from './pages.ts'
+import type { Config } from './shared/config/config.ts'
+import { secretsOf } from './shared/config/load.ts'
+import { reasonOf, TriageError } from './shared/errors.ts'
+import { buildLog, type Log } from './shared/log.ts'
+import { buildMetrics, type Metrics } from './shared/metrics.ts'
+import { openStore, type Store } from './shared/store/store.ts'
+import type { Clock, Millis } from './shared/types/common.ts'
+
+/** Everything that is not ours: handed in, so that replay, demo and tests run the production code. */
+export interface Outside {
+  clients: LookClients
+  clock: Clock
+  /** Given: not closed with the app. */
+  store?: Store
+  log?: Log
+  /** Tests of the intake put their own in the place of collect → correlate → diagnose. */
+  investigate?: Investigate
+}
+
+export interface App {
+  /** The routes; `listen` opens the port. */
+  server: FastifyInstance
+  store: Store
+  metrics: Metrics
+  log: Log
+  worker: Worker
+  listen (): Promise<string>
+  /** Takes no more, finishes what runs, lets go of everything. */
+  close (): Promise<void>
+}
+
+const sweepEvery: Millis = 10 * 60_000
+/** An idle connection that never sends a request would hold the close up for ever. */
+const closeAtMost: Millis = 5_000
+
+/** Joins the rooms: accept → collect → correlate → diagnose → publish, around one store. */
+export async function buildApp (config: Config, { clients, clock, store: given, log: givenLog, investigate: givenInvestigate }: Outside): Promise<App> {
+  const log = givenLog ?? buildLog({ level: config.log.level, secrets: secretsOf(config) })
+  const store = given ?? await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, clock, flapWindow: config.slack.flapWindow })
+  const metrics = buildMetrics()
+  const investigate = givenInvestigate ?? buildInvestigate(config, clients, clock)
+  const looker = buildLooker({ config, store, clock, metrics, log, investigate, canLookAgain: clients.kubernetes !== undefined, onSaved: () => { wakeDeliveries() } })
+  const worker = startWorker({ store, clock, metrics, log, concurrency: config.collect.concurrency, handle: looker.handle })
+  const wakeDeliveries = () => {}
+
+  const inbox = buildInbox({
+    config, store, clock, metrics,
+    queueDepth: worker.depth,
+    onWork: () => {
+      wakeDeliveries()
+      worker.wake()
+    }
+  })
+
+  const server = fastify({
+    // One line of our own for each notification: Fastify's request log costs more than validation.
+    disableRequestLogging: true,
+    loggerInstance: log as FastifyBaseLogger,
+    bodyLimit: config.webhook.bodyLimit,
+    trustProxy: false,
+    keepAliveTimeout: 75_000,
+    requestTimeout: 60_000,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 500 }
+  })
+  server.setNotFoundHandler((request, reply) => {
+    const error = new TriageError('NOT_FOUND', { what: `${request.method} ${request.url.split('?', 1)[0]!.slice(0, 100)}` })
+    return reply.code(error.status).send(error)
+  })
+  server.setErrorHandler((thrown, _request, reply) => {
+    const error = thrown instanceof TriageError ? thrown : requestError(thrown)
+    if (error.status >= 500) log.error({ err: thrown }, 'request failed')
+    if (error.status === 503) void reply.header('retry-after', '5')
+    if (error.status === 401) void reply.header('www-authenticate', 'Bearer realm="acme-triage"')
+    return reply.code(error.status).send(error)
+  })
+
+  let closing = false
+  server.get('/healthz', async () => ({ status: 'ok' }))
+  server.get('/readyz', async () => {
+    if (closing) throw new TriageError('STORE_UNAVAILABLE', { why: 'this process is about to end' })
+    await store.checkWritable()
+    return { status: 'ready' }
+  })
+  server.get('/metrics', async (_request, reply) => {
+    metrics.incidents.reset()
+    for (const [state, count] of Object.entries(await store.incidents.counts())) metrics.incidents.set({ state }, count)
+    return reply.header('content-type', metrics.registry.contentType).send(await metrics.registry.metrics())
+  })
+  await server.register(webhookRoute, { config, inbox, metrics, log })
+  await server.register(pages, { config, store, findingOf: looker.findingOf, deliveriesOf: async () => [], deadDeliveries: async () => 0 })
+
+  const sweeper = setInterval(() => { void sweep(store, config, log) }, sweepEvery)
+  sweeper.unref()
+
+  return {
+    server, store, metrics, log, worker,
+    listen: () => server.listen({ host: config.listen.host, port: config.listen.port }),
+    async close () {
+      if (closing) return
+      closing = true
+      clearInterval(sweeper)
+      const forced = setTimeout(() => { server.server.closeAllConnections() }, closeAtMost)
+      await server.close()
+      clearTimeout(forced)
+      await worker.stop()
+      if (given === undefined) await store.close()
+    }
+  }
+}
+
+async function sweep (store: Store, config: Config, log: Log): Promise<void> {
+  try {
+    // Piece by piece, with room for requests between.
+    for (let pieces = 0; pieces < 50 && await store.housekeeping.sweep({ retention: config.retention }); pieces++) await new Promise(resolve => { setImmediate(resolve) })
+    if (config.recorder.enabled) await store.recorder.prune(Date.now() - config.recorder.keep, config.recorder.maxBytes)
+  } catch (error) {
+    log.warn({ err: error }, 'old rows cannot be removed')
+  }
+}
+
+function requestError (thrown: unknown): TriageError {
+  const status = (thrown as { statusCode?: number }).statusCode
+  return status !== undefined && status < 500 ? new TriageError('BAD_REQUEST', { why: reasonOf(thrown) }) : new TriageError('INTERNAL', { why: 'see the log' }, { cause: thrown })
+}
