@@ -1,0 +1,99 @@
+import type { AddressFacts, CaRecordFacts, DelegationFacts, ProbeFacts, TxtFacts, VantageDifference, VantageRow, VantageTable } from '../../shared/types/case.ts'
+import type { Look } from '../../shared/types/common.ts'
+import { describeOutcome } from './probes.ts'
+
+/** The facts of one identifier that a table of vantages is made from. */
+export interface VantageFacts {
+  addresses: Look<AddressFacts>
+  txt: Look<TxtFacts>
+  delegation: Look<DelegationFacts>
+  probeFromCluster: Look<ProbeFacts>
+  probeFromOutside: Look<ProbeFacts>
+  caRecord: Look<CaRecordFacts>
+}
+
+/**
+ * Every vantage side by side (cluster, outside probes, the CA, each resolver and authoritative
+ * server), and how they differ. Undefined when nobody saw anything.
+ */
+export function vantageTable (facts: VantageFacts): VantageTable | undefined {
+  const rows = [...addressRows(facts), ...txtRows(facts), ...caRow(facts)]
+  if (rows.length === 0) return undefined
+  const told = rows.filter((row) => row.answer !== '' || row.addresses !== '')
+  const common = mostCommon(told.map(sight))
+  return { rows: rows.map((row) => ({ ...row, agrees: sight(row) === common })), differences: differencesOf(facts) }
+}
+
+const value = <T>(look: Look<T>): T | undefined => look.is === 'seen' ? look.value : undefined
+const sight = (row: VantageRow): string => row.answer === '' ? row.addresses : row.answer
+
+function addressRows (facts: VantageFacts): VantageRow[] {
+  const probes = [...value(facts.probeFromCluster)?.perAddress ?? [], ...value(facts.probeFromOutside)?.perAddress ?? []]
+  return (value(facts.addresses)?.views ?? []).map((view) => {
+    const addresses = [...view.a, ...view.aaaa]
+    const met = probes.filter((probe) => probe.vantage === view.vantage && (addresses.length === 0 || addresses.includes(probe.address)))
+    return {
+      vantage: view.vantage === 'public' || view.vantage === 'authoritative' || view.vantage === 'cluster' ? `${view.vantage} ${view.server}` : view.vantage,
+      addresses: addresses.length > 0 ? addresses.join(', ') : view.rcode === 'NOERROR' ? 'no address' : view.rcode ?? view.failure ?? 'no answer',
+      answer: met.map((probe) => addresses.length > 1 ? `${probe.address}: ${describeOutcome(probe)}` : describeOutcome(probe)).join('; '),
+      agrees: true
+    }
+  })
+}
+
+function txtRows ({ txt }: VantageFacts): VantageRow[] {
+  return (value(txt)?.servers ?? []).map((server) => ({
+    vantage: `${server.vantage} ${server.server}`,
+    addresses: '',
+    answer: server.hasExpected ? 'has the expected TXT' : server.values.length > 0 ? `${server.values.length} other TXT` : server.rcode === 'NOERROR' ? 'no TXT' : server.rcode ?? server.failure ?? 'no answer',
+    agrees: true
+  }))
+}
+
+function caRow ({ caRecord }: VantageFacts): VantageRow[] {
+  const record = value(caRecord)
+  if (record === undefined) return []
+  return [{
+    vantage: 'the CA',
+    addresses: [...new Set(record.hops.map((hop) => hop.addressUsed).filter((address) => address !== ''))].join(', '),
+    answer: record.problem?.detail ?? record.status,
+    agrees: true
+  }]
+}
+
+function differencesOf (facts: VantageFacts): VantageTable['differences'] {
+  const found: VantageTable['differences'] = []
+  const say = (kind: VantageDifference, text: string): void => { found.push({ kind, text }) }
+  const addresses = value(facts.addresses)
+  const inside = value(facts.probeFromCluster)
+  const outside = value(facts.probeFromOutside)
+  const served = (probe: { outcome: string }): boolean => probe.outcome === 'token-served'
+
+  if (addresses?.split === true) say('split-horizon', `the cluster resolves to ${addresses.clusterAddresses.join(', ') || addresses.clusterState}, the internet to ${addresses.publicAddresses.map(({ address }) => address).join(', ') || addresses.publicState}`)
+  if (inside !== undefined && outside !== undefined && served(outside) && !served(inside) && addresses?.split !== true) say('hairpin', `${inside.address} answers from outside and not from the cluster (${inside.outcome})`)
+  if (outside !== undefined) {
+    const good = outside.perAddress.filter(served)
+    const bad = outside.perAddress.filter((probe) => !served(probe))
+    const worse = bad.find((probe) => good.some((other) => other.address === probe.address))
+    if (worse !== undefined) say('geo-block', `${worse.address} serves the token to ${good.map(({ vantage }) => vantage).join(', ')} and not to ${worse.vantage} (${describeOutcome(worse)})`)
+  }
+  const oneFamily = [outside, inside].find((probes) => probes !== undefined && probes.perAddress.some((probe) => probe.family === 6) && probes.perAddress.some((probe) => probe.family === 4))
+  if (oneFamily !== undefined) {
+    const [four, six] = ([4, 6] as const).map((family) => oneFamily.perAddress.filter((probe) => probe.family === family && probe.outcome !== 'unreachable'))
+    if (six!.some((probe) => !served(probe)) && four!.length > 0 && four!.every(served)) say('ipv6-only', `only IPv6 fails: ${describeOutcome(six!.find((probe) => !served(probe))!)}`)
+  }
+  const txt = value(facts.txt)
+  if (txt?.state === 'partial') say('partial-propagation', `${txt.servers.filter((server) => server.vantage === 'authoritative' && server.hasExpected).length} of ${txt.servers.filter((server) => server.vantage === 'authoritative').length} authoritative servers have the expected TXT`)
+  const authoritative = new Set((addresses?.views ?? []).filter((view) => view.vantage === 'authoritative' && view.rcode !== undefined).map((view) => [...view.a, ...view.aaaa].sort().join(', ')))
+  if (authoritative.size > 1) say('partial-propagation', `the authoritative servers disagree: ${[...authoritative].map((set) => set || 'no address').join(' / ')}`)
+  if (value(facts.caRecord)?.addressChanged === true) say('address-changed', 'your DNS now gives another address than the CA used')
+  const delegation = value(facts.delegation)
+  if (delegation?.dnssec === 'bogus') say('dnssec', `DNSSEC validation fails${delegation.dnssecText === undefined ? '' : `: ${delegation.dnssecText}`}`)
+  return found
+}
+
+function mostCommon (values: string[]): string | undefined {
+  const counts = new Map<string, number>()
+  for (const entry of values) counts.set(entry, (counts.get(entry) ?? 0) + 1)
+  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0]
+}
