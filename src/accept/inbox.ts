@@ -80,8 +80,10 @@ export function placeOf (labels: Record<string, string>, annotations: Record<str
   const { hints, otherCluster } = subjectHints(labels, annotations, { clusterLabel, cluster })
   if (otherCluster !== undefined) return { note: `The alert belongs to cluster ${otherCluster}, not to ours.` }
   const named = (kind: string) => hints.find(hint => hint.kind === kind && hint.name !== undefined)
-  const certificate = named('Certificate')
   const order = named('Order')
+  const maybe = named('Certificate')
+  // A bare `name` is tried as every kind; until the cluster says which, it is shown as the order's.
+  const certificate = maybe?.name === order?.name ? undefined : maybe
   const namespace = (certificate ?? order ?? hints.find(hint => hint.namespace !== undefined))?.namespace ?? ''
   return {
     place: {
