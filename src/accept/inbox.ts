@@ -83,7 +83,7 @@ export function placeOf (labels: Record<string, string>, annotations: Record<str
   const order = named('Order')
   const maybe = named('Certificate')
   // A bare `name` is tried as every kind; until the cluster says which, it is shown as the order's.
-  const certificate = maybe?.name === order?.name ? undefined : maybe
+  const certificate = maybe?.name === order?.name && maybe?.from === order?.from ? undefined : maybe
   const namespace = (certificate ?? order ?? hints.find(hint => hint.namespace !== undefined))?.namespace ?? ''
   return {
     place: {
