@@ -34,6 +34,8 @@ export interface OutsideClientsOptions {
   trust?: string
   /** Replay: documentation addresses stand for public ones. */
   documentationIsPublic?: boolean
+  /** Probes beside the configured ones: replay's recorded vantages. */
+  moreProbes?: OutsideProbe[]
 }
 
 /** Everything that may open a socket to the outside, ready to use; made once and shared by all incidents. */
@@ -71,8 +73,10 @@ export function buildOutsideClients (probes: Config['probes'], options: OutsideC
     clusterResolvers: probes.clusterResolvers.length > 0 ? probes.clusterResolvers : getServers(),
     publicResolvers: probes.publicResolvers,
     dohResolvers: probes.dohResolvers,
-    probes: probes.outside.map(({ name, url, token, ca }) =>
-      buildOutsideProbe({ name, url, token, route, context: trustContext(trust, ca), timeout: timeouts.probe })),
+    probes: [
+      ...probes.outside.map(({ name, url, token, ca }) => buildOutsideProbe({ name, url, token, route, context: trustContext(trust, ca), timeout: timeouts.probe })),
+      ...options.moreProbes ?? []
+    ],
     acme (server, caBundle, skipTlsVerify) {
       const key = caBundle ?? ''
       const trusting = contexts.get(key) ?? trustContext(trust, caBundle)

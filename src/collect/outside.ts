@@ -13,6 +13,7 @@ import { beginRound } from './outside-round.ts'
 import type { Round } from './outside-round.ts'
 
 export { buildOutsideClients } from './outside-clients.ts'
+export { inProcessProbe } from './outside-vantage.ts'
 export type { OutsideClients, OutsideClientsOptions, OutsideTimeouts } from './outside-clients.ts'
 export type { OutsideFindings, OutsideIdentifier, OutsideRequest } from './outside-request.ts'
 
