@@ -4,7 +4,7 @@ import { windowMillis, windows } from '../shared/types/diagnosis.ts'
 import type { Evidence } from '../shared/types/common.ts'
 import { cite, unique, type Examination } from './examine.ts'
 import type { Finding } from './rank.ts'
-import { fill } from './wording.ts'
+import { fill, fillCommand } from './wording.ts'
 
 /** The narrowest window that holds one of these; `state` when none has a time. */
 export function windowOf (evidence: Evidence[], { anchor }: Case): WindowName {
@@ -28,7 +28,7 @@ function toFound (first: Finding, rest: Finding[], incident: Case): FoundCause {
   const { cause, blanks } = first
   const steps: Step[] = cause.remedy.map(step => typeof step === 'string'
     ? { text: fill(step, blanks), changes: false }
-    : { text: fill(step.do, blanks), command: fill(step.run, blanks), changes: step.changes === true })
+    : { text: fill(step.do, blanks), command: fillCommand(step.run, blanks), changes: step.changes === true })
   const domains = [first, ...rest].map(({ identifier }) => identifier).filter(name => name !== '')
   return {
     id: cause.id,

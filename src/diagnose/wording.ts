@@ -2,9 +2,27 @@ import type { Case, IdentifierCase } from '../shared/types/case.ts'
 import type { Evidence } from '../shared/types/common.ts'
 import type { StandardBlank } from './cause.ts'
 
-/** Fills `{blank}`s; one that has no value stays readable as its name in angle brackets. */
+/** Fills `{blank}`s of a sentence; one that has no value stays readable as its name in angle brackets. */
 export function fill (wording: string, blanks: Record<string, string>): string {
-  return wording.replaceAll(/\{(\w+)\}/g, (_, name: string) => blanks[name] ?? `<${name}>`)
+  return wording.replaceAll(/\{(\w+)\}/g, (_, name: string) => own(blanks, name) ?? proseDefaults[name] ?? `<${name}>`)
+}
+
+/** Fills a command to copy: a value that a shell would not take as one word is quoted. */
+export function fillCommand (command: string, blanks: Record<string, string>): string {
+  return command.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const value = own(blanks, name)
+    return value === undefined ? `<${name}>` : quote(value)
+  })
+}
+
+const own = (blanks: Record<string, string>, name: string): string | undefined => Object.hasOwn(blanks, name) ? blanks[name] : undefined
+
+/** How a sentence speaks of what is not known. */
+const proseDefaults: Partial<Record<string, string>> = { acmeHost: 'the CA', dnsName: 'the name', provider: 'the DNS provider', version: '', text: '' }
+
+function quote (value: string): string {
+  if (/^<[\w -]+>$/.test(value) || /^[\w@%+=:,./-]+$/.test(value)) return value
+  return `'${value.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').replaceAll('\'', '\'\\\'\'')}'`
 }
 
 /** The blanks that every wording may use. */
@@ -17,17 +35,18 @@ export function standardBlanksOf (incident: Case, identifier: IdentifierCase, ev
   const controller = facts.controller.is === 'seen' ? facts.controller.value : undefined
   const challenge = identifier.facts.challenge.is === 'seen' ? identifier.facts.challenge.value : undefined
   const server = issuer?.acme?.server
+  const reference = certificate?.issuerRef ?? request?.issuerRef
   const values: Partial<Record<StandardBlank, string | undefined>> = {
-    dnsName: identifier.name === '' ? undefined : identifier.wildcard ? `*.${identifier.name}` : identifier.name,
+    dnsName: identifier.name === '' ? subject.domains[0] : identifier.wildcard ? `*.${identifier.name}` : identifier.name,
     namespace: certificate?.namespace ?? subject.namespace,
     certificate: certificate?.name ?? subject.certificate?.name,
     order: order?.name ?? subject.order?.name,
     request: request?.name ?? subject.request?.name,
     challenge: challenge?.name,
-    issuer: issuer?.name ?? certificate?.issuerRef.name ?? subject.issuer?.name,
-    issuerKind: issuer?.kind ?? certificate?.issuerRef.kind ?? 'Issuer',
+    issuer: issuer?.name ?? reference?.name ?? subject.issuer?.name,
+    issuerKind: issuer?.kind ?? reference?.kind ?? 'Issuer',
     acmeServer: server,
-    acmeHost: server === undefined || !URL.canParse(server) ? undefined : new URL(server).host,
+    acmeHost: server === undefined || !URL.canParse(server) ? undefined : new URL(server).hostname,
     text: evidence[0]?.text,
     certManagerNamespace: controller?.namespace ?? 'cert-manager',
     provider: challenge?.solver,

@@ -10,7 +10,7 @@ export default defineCause({
   title: '{acmeHost} refuses the contact e-mail of {issuerKind} {issuer}',
   meaning: 'The account cannot be registered or updated with the address in spec.acme.email, so the issuer does not become ready.',
   remedy: [
-    { do: 'See the address.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath={.spec.acme.email}' },
+    { do: 'See the address.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath="{.spec.acme.email}"' },
     { do: 'Put in a real address of a public domain (not example.com).', run: 'kubectl -n {namespace} edit {issuerKind} {issuer}', changes: true }
   ],
   texts: [

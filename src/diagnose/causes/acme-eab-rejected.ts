@@ -10,7 +10,7 @@ export default defineCause({
   title: '{acmeHost} rejects the external account binding of {issuerKind} {issuer}',
   meaning: 'The key id or HMAC key that binds the ACME account to the customer account is missing, wrong, expired, badly encoded or already used. No certificate of this issuer can be made.',
   remedy: [
-    { do: 'See which key id and Secret the issuer names.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath={.spec.acme.externalAccountBinding}' },
+    { do: 'See which key id and Secret the issuer names.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath="{.spec.acme.externalAccountBinding}"' },
     'Make a new EAB credential at the CA (Google: valid for 7 days, production and test are apart; ZeroSSL and Sectigo: one account for each). ZeroSSL gives the same text when spec.acme.email is missing.',
     'Store the HMAC key in the Secret as the CA gave it: base64url without padding, not encoded a second time.',
     'A key that is already bound: restore the old account key Secret, or use the new credential with a new account key Secret.'

@@ -11,7 +11,7 @@ export default defineCause({
   meaning: 'The CA no longer accepts orders for this name from this account until a person lifts the pause at the address in its text. It was paused because validation failed over and over.',
   remedy: [
     { do: 'See how the earlier attempts failed; that fault comes back after the pause is lifted.', run: 'kubectl -n {namespace} describe certificate {certificate}' },
-    { do: 'Read the address for lifting the pause in the text of the Order (whoever has it can lift the pause, so do not post it).', run: 'kubectl -n {namespace} get order {order} -o jsonpath={.status.reason}' },
+    { do: 'Read the address for lifting the pause in the text of the Order (whoever has it can lift the pause, so do not post it).', run: 'kubectl -n {namespace} get order {order} -o jsonpath="{.status.reason}"' },
     { do: 'When the old fault is repaired and the pause is lifted, start a new attempt.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
   ],
   texts: [{ in: everywhere, match: 'temporarily prevented from requesting certificates|sfe/v1/unpause', confidence: 'proven' }],

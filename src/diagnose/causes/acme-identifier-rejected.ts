@@ -10,7 +10,7 @@ export default defineCause({
   title: '{acmeHost} does not issue for {dnsName}: the name is refused',
   meaning: 'The policy of the CA forbids the name: malformed, internal or reserved, a public suffix, blocked, or an IP address that is not allowed. Trying again does not help.',
   remedy: [
-    { do: 'See the names that are asked for.', run: 'kubectl -n {namespace} get certificate {certificate} -o jsonpath={.spec}' },
+    { do: 'See the names that are asked for.', run: 'kubectl -n {namespace} get certificate {certificate} -o jsonpath="{.spec}"' },
     'Correct the name: letters, digits and hyphens only (no underscore), no empty label, a public top-level domain.',
     'For internal names use a private CA; for an IP address a profile that allows it.',
     { do: 'Change the names; that starts a new attempt by itself.', run: 'kubectl -n {namespace} edit certificate {certificate}', changes: true }

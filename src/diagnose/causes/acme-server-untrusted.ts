@@ -13,7 +13,7 @@ export default defineCause({
   meaning: '{what} A private CA needs its root in the issuer (caBundle); with a public CA, something in between intercepts TLS.',
   remedy: [
     { do: 'See who signed the certificate that is shown.', run: 'openssl s_client -connect {acmeHost}:443 -showcerts </dev/null' },
-    { do: 'See what the issuer trusts.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath={.spec.acme}' },
+    { do: 'See what the issuer trusts.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath="{.spec.acme}"' },
     'Private ACME server: put its root certificate, base64 of the PEM, into spec.acme.caBundle of the issuer.',
     'Public CA: take cert-manager out of TLS inspection, or mount the root of the inspecting proxy into cert-manager.'
   ],

@@ -11,7 +11,7 @@ export default defineCause({
   title: '{acmeHost} refuses {count} names in one certificate',
   meaning: 'The CA limits how many names one order may hold (Let\'s Encrypt: 100, with the profiles tlsserver and shortlived 25). Nothing was validated.',
   remedy: [
-    { do: 'Count the names.', run: 'kubectl -n {namespace} get certificate {certificate} -o jsonpath={.spec.dnsNames}' },
+    { do: 'Count the names.', run: 'kubectl -n {namespace} get certificate {certificate} -o jsonpath="{.spec.dnsNames}"' },
     'Split the Certificate, or use a wildcard with DNS-01; another profile may allow more.',
     { do: 'Change the names; that starts a new attempt by itself.', run: 'kubectl -n {namespace} edit certificate {certificate}', changes: true }
   ],

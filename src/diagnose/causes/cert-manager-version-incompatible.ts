@@ -11,7 +11,7 @@ export default defineCause({
   meaning: 'An API version that one side needs the other no longer has, or stored objects are of a version that nobody converts any more. cert-manager does not even see the objects it should work on.',
   remedy: [
     { do: 'See the versions of both sides.', run: 'kubectl version; kubectl -n {certManagerNamespace} get deployment -o wide' },
-    { do: 'See which versions of the CRDs are stored.', run: 'kubectl get crd -o custom-columns=NAME:.metadata.name,STORED:.status.storedVersions' },
+    { do: 'See which versions of the CRDs are stored.', run: 'kubectl get crd -o custom-columns="NAME:.metadata.name,STORED:.status.storedVersions"' },
     { do: 'Migrate old objects before the upgrade that drops their version.', run: 'cmctl upgrade migrate-api-version', changes: true },
     { do: 'Upgrade cert-manager, with its CRDs, to a version that supports this Kubernetes.', run: 'helm upgrade cert-manager jetstack/cert-manager -n {certManagerNamespace} --set crds.enabled=true --reuse-values', changes: true }
   ],

@@ -13,7 +13,7 @@ export default defineCause({
   title: 'The common name of {certificate} {fault}',
   meaning: 'ACME needs the common name to be one of the DNS names or IP addresses, and at most 64 bytes long. cert-manager stops before it asks the CA.',
   remedy: [
-    { do: 'See the common name beside the DNS names.', run: 'kubectl -n {namespace} get certificate {certificate} -o jsonpath={.spec}' },
+    { do: 'See the common name beside the DNS names.', run: 'kubectl -n {namespace} get certificate {certificate} -o jsonpath="{.spec}"' },
     'Drop spec.commonName (or the annotation cert-manager.io/common-name), or add it to spec.dnsNames; a name longer than 64 bytes may stand in dnsNames only.',
     { do: 'Change it; that starts a new attempt by itself.', run: 'kubectl -n {namespace} edit certificate {certificate}', changes: true }
   ],

@@ -12,7 +12,7 @@ export default defineCause({
   title: '{certificate} and {other} use the same Secret {secret}',
   meaning: 'Each of them replaces the certificate of the other, so it is issued again and again, or never issued at all (cert-manager 1.14 and later let only the oldest work). Rate limits follow.',
   remedy: [
-    { do: 'See which Certificates name which Secret.', run: 'kubectl -n {namespace} get certificate -o custom-columns=NAME:.metadata.name,SECRET:.spec.secretName,OWNER:.metadata.ownerReferences[*].kind' },
+    { do: 'See which Certificates name which Secret.', run: 'kubectl -n {namespace} get certificate -o custom-columns="NAME:.metadata.name,SECRET:.spec.secretName,OWNER:.metadata.ownerReferences[*].kind"' },
     'Give each Certificate a Secret of its own; keep either the Ingress annotation or the Certificate, not both.',
     { do: 'Change secretName of one of them (and where it is mounted), or delete the superfluous Certificate.', run: 'kubectl -n {namespace} edit certificate {certificate}', changes: true }
   ],

@@ -10,8 +10,8 @@ export default defineCause({
   title: 'The requested lifetime of {certificate} is refused',
   meaning: 'The order asks for a certain notAfter (enableDurationFeature of the issuer with spec.duration), and the CA, or cert-manager itself, does not accept that.',
   remedy: [
-    { do: 'See the wanted duration.', run: 'kubectl -n {namespace} get certificate {certificate} -o jsonpath={.spec.duration}' },
-    { do: 'See whether the issuer sends it to the CA.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath={.spec.acme.enableDurationFeature}' },
+    { do: 'See the wanted duration.', run: 'kubectl -n {namespace} get certificate {certificate} -o jsonpath="{.spec.duration}"' },
+    { do: 'See whether the issuer sends it to the CA.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath="{.spec.acme.enableDurationFeature}"' },
     { do: 'Let\'s Encrypt takes no duration: switch enableDurationFeature off. A private CA: ask for no more than it allows.', run: 'kubectl -n {namespace} edit {issuerKind} {issuer}', changes: true }
   ],
   texts: [

@@ -12,7 +12,7 @@ export default defineCause({
   title: 'No solver of {issuerKind} {issuer} fits {dnsName}',
   meaning: 'Each solver is limited to other names, zones or labels, or to a challenge type that is not offered here. {why} The Order stays pending for ever.',
   remedy: [
-    { do: 'See the solvers and their selectors.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath={.spec.acme.solvers}' },
+    { do: 'See the solvers and their selectors.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath="{.spec.acme.solvers}"' },
     { do: 'See the event that says so.', run: 'kubectl -n {namespace} describe order {order}' },
     { do: 'Add a solver, or widen dnsNames, dnsZones or matchLabels of one.', run: 'kubectl -n {namespace} edit {issuerKind} {issuer}', changes: true },
     { do: 'Then delete the Order: it does not look again by itself.', run: 'kubectl -n {namespace} delete order {order}', changes: true }

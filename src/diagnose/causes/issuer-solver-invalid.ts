@@ -12,8 +12,8 @@ export default defineCause({
   title: 'The solver of {issuerKind} {issuer} for {dnsName} is not usable as written',
   meaning: 'The solver stanza, together with the annotations of the Ingress or Gateway that asked, is contradictory or incomplete, so cert-manager cannot present the challenge. {why}',
   remedy: [
-    { do: 'See the solver that was used.', run: 'kubectl -n {namespace} get challenge -o jsonpath={.items[*].spec.solver}' },
-    { do: 'See the annotations of the Certificate that override it.', run: 'kubectl -n {namespace} get certificate {certificate} -o jsonpath={.metadata.annotations}' },
+    { do: 'See the solver that was used.', run: 'kubectl -n {namespace} get challenge -o jsonpath="{.items[*].spec.solver}"' },
+    { do: 'See the annotations of the Certificate that override it.', run: 'kubectl -n {namespace} get certificate {certificate} -o jsonpath="{.metadata.annotations}"' },
     'Keep one of ingressClassName, class and name; one of http01 and dns01; one provider. Remove the overriding annotation (acme.cert-manager.io/http01-ingress-class, …-ingressclassname, …-edit-in-place) if it is the other one.',
     { do: 'Correct the issuer (or the annotation), then start over.', run: 'kubectl -n {namespace} delete order {order}', changes: true }
   ],

@@ -12,7 +12,7 @@ export default defineCause({
   title: 'Namespace {namespace} is being deleted',
   meaning: 'No Secret, Order, pod or Ingress can be made in it any more, so the certificate cannot be issued. If the deletion hangs, a Challenge with a finalizer is often what holds it.',
   remedy: [
-    { do: 'See what the deletion waits for.', run: 'kubectl get namespace {namespace} -o jsonpath={.status.conditions}' },
+    { do: 'See what the deletion waits for.', run: 'kubectl get namespace {namespace} -o jsonpath="{.status.conditions}"' },
     { do: 'See the objects that are left.', run: 'kubectl -n {namespace} get certificate,certificaterequest,order,challenge' },
     'If the namespace should go, silence the alert. If it should stay, make it anew: a deletion cannot be taken back.'
   ],

@@ -12,7 +12,7 @@ export default defineCause({
   title: '{dnsName} is a wildcard, and {issuerKind} {issuer} has only HTTP-01 solvers',
   meaning: 'CAs validate wildcard names over DNS-01 only. The issuer has no DNS-01 solver, so the Order stays pending for ever.',
   remedy: [
-    { do: 'See the solvers.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath={.spec.acme.solvers}' },
+    { do: 'See the solvers.', run: 'kubectl -n {namespace} get {issuerKind} {issuer} -o jsonpath="{.spec.acme.solvers}"' },
     { do: 'Add a dns01 solver for the zone of {dnsName}, or ask for single names instead of the wildcard.', run: 'kubectl -n {namespace} edit {issuerKind} {issuer}', changes: true },
     { do: 'Then delete the Order: it does not look again by itself.', run: 'kubectl -n {namespace} delete order {order}', changes: true }
   ],

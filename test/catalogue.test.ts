@@ -1,0 +1,81 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { RE2JS } from 're2js'
+import t from 'tap'
+import { causeFiles, indexSource, readmeTable } from '../src/diagnose/catalogue.ts'
+import { standardBlanks, stages, type Cause } from '../src/diagnose/cause.ts'
+import { causes } from '../src/diagnose/index.ts'
+import { explains } from '../src/diagnose/rank.ts'
+import { replaceSection } from '../src/cli/generate.ts'
+import { catalogueIds } from './catalogue-ids.ts'
+
+const top = new URL('../', import.meta.url)
+const read = (path: string): string => readFileSync(new URL(path, top), 'utf8')
+const ids = Object.keys(catalogueIds)
+const byId = new Map(causes.map(cause => [cause.id, cause]))
+
+/** One assertion that lists all faults at once: each line says what to do. */
+const none = (faults: string[], claim: string): void => { t.same(faults, [], claim) }
+
+none(ids.filter(id => !causeFiles().includes(id)).map(id => `write src/diagnose/causes/${id}.ts (npm run new-cause ${id})`), 'each id of the catalogue has its module')
+none(causeFiles().filter(id => !(id in catalogueIds)).map(id => `add ${id} to test/catalogue-ids.ts, or remove src/diagnose/causes/${id}.ts`), 'each module stands in the catalogue')
+none(read('src/diagnose/index.ts') === indexSource(causeFiles()) ? [] : ['run npm run generate'], 'index.ts lists the modules as they are')
+none(causes.flatMap(({ id }, place) => id === causeFiles()[place] ? [] : [`${causeFiles()[place]}.ts calls itself ${id}: make both the same`]), 'the file name is the id')
+
+const tests = readdirSync(new URL('test/diagnose/', top)).filter(name => name.endsWith('.test.ts')).map(name => read(`test/diagnose/${name}`)).join('\n')
+none(ids.filter(id => !tests.includes(`causes/${id}.ts`)).map(id => `write a table test for ${id} in test/diagnose/`), 'each cause has its table test')
+none(ids.filter(id => !hasCase(id)).map(id => `put a case into test/cases/${id}/<situation>/`), 'each cause has a case of its own')
+
+function hasCase (id: string): boolean {
+  const folder = new URL(`test/cases/${id}/`, top)
+  return existsSync(folder) && readdirSync(folder).some(name => existsSync(new URL(`${name}/case.yaml`, folder)) && existsSync(new URL(`${name}/expect.yaml`, folder)))
+}
+
+const readme = existsSync(new URL('README.md', top)) ? read('README.md') : ''
+none(readme.includes('<!-- causes -->') && readme === replaceSection(readme, 'causes', readmeTable(causes)) ? [] : ['README.md needs <!-- causes --> … <!-- /causes -->; then run npm run generate'], 'the README lists each cause')
+
+none(ids.flatMap(id => {
+  const [wanted, given] = [[...catalogueIds[id]!.variants ?? []].sort(), [...byId.get(id)?.variants ?? []].sort()]
+  if (id === 'cert-manager-known-bug' || !byId.has(id)) return []
+  return wanted.join() === given.join() ? [] : [`${id}: variants are ${given.join(', ') || 'none'}, and should be ${wanted.join(', ') || 'none'}`]
+}), 'variants are the public ones')
+
+none(causes.flatMap(({ id, texts, variants }) => texts.flatMap(({ variant }) => variant === undefined || variants.includes(variant) ? [] : [`${id}: a text gives the variant ${variant}; declare it`])), 'texts give declared variants only')
+
+none(causes.flatMap(({ id, texts }) => texts.flatMap(({ match, unless }) => [match, unless].flatMap(pattern => pattern === undefined || compiles(pattern) ? [] : [`${id}: ${pattern} is not RE2 syntax`]))), 'each pattern is RE2')
+function compiles (pattern: string): boolean {
+  try {
+    RE2JS.compile(pattern)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const claims = new Map<string, string[]>()
+for (const { id, texts } of causes) for (const { match, when, in: sources } of texts) {
+  // A known defect and "no solver" share their words with the cause that they narrow; facts tell them apart.
+  if (id === 'cert-manager-known-bug' || id === 'wildcard-needs-dns01') continue
+  const claim = JSON.stringify([match.toLowerCase(), when ?? {}, sources])
+  claims.set(claim, [...claims.get(claim) ?? [], id])
+}
+none([...claims].flatMap(([claim, owners]) => new Set(owners).size === 1 ? [] : [`${[...new Set(owners)].join(' and ')} both claim ${claim}: let one have it`]), 'no two causes claim the same text')
+
+none(causes.flatMap(({ id, stage }) => stages.includes(stage) ? [] : [`${id}: ${stage} is no stage`]), 'stages are known')
+none(causes.flatMap(({ id, related }) => related.filter(other => !(other in catalogueIds)).map(other => `${id}: related ${other} does not exist`)), 'related causes exist')
+none(Object.entries(explains).flatMap(([root, list]) => [root, ...list]).map(name => name.replace(/\[.*/, '')).filter(name => !(name in catalogueIds)).map(name => `rank.ts: ${name} does not exist`), 'the table of roots names existing causes')
+
+none(causes.flatMap(cause => unknownBlanks(cause).map(blank => `${cause.id}: nothing fills {${blank}}`)), 'a cause that is texts alone uses only blanks that are filled')
+function unknownBlanks ({ title, meaning, remedy, texts, examine }: Cause): string[] {
+  if (examine !== undefined) return []
+  const wording = [title, meaning, ...remedy.flatMap(step => typeof step === 'string' ? [step] : [step.do, step.run])].join('\n')
+  const groups = texts.map(({ match }) => [...match.matchAll(/\(\?P?<(\w+)>/g)].map(([, name]) => name))
+  return [...wording.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!).filter(name => !(standardBlanks as readonly string[]).includes(name) && !groups.every(list => list.includes(name)))
+}
+
+none(causes.flatMap(({ id, remedy }) => {
+  const kinds = remedy.flatMap(step => typeof step === 'string' ? [] : [step.changes === true])
+  return kinds.lastIndexOf(false) > kinds.indexOf(true) && kinds.includes(true) ? [`${id}: put the commands that only read before those that change`] : []
+}), 'remedies read before they change')
+none(causes.flatMap(({ id, remedy }) => remedy.flatMap(step => typeof step !== 'string' && step.changes !== true && /\b(delete|edit|apply|patch|scale|rollout restart|annotate|label|cmctl renew|helm (upgrade|install)|create)\b/.test(step.run) ? [`${id}: mark \`${step.run}\` as one that changes`] : [])), 'commands that change are marked')
+none(causes.flatMap(({ id, remedy }) => remedy.some(step => typeof step !== 'string' && step.changes !== true) ? [] : [`${id}: give one command that only reads`]), 'each remedy begins with something to look at')
+none(causes.flatMap(({ id, title, meaning }) => title.length > 120 || title.endsWith('.') || meaning.length > 420 ? [`${id}: title at most 120 characters without a full stop, meaning at most 420`] : []), 'wordings are short')
