@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { Millis } from '../types/common.ts'
 import type { Database, DeliveryState, DeliveryTable, IncidentTable } from './schema.ts'
+import { showRevision } from './incident-book.ts'
 import type { StoreContext } from './store.ts'
 import { clean } from './text.ts'
 
@@ -27,9 +28,16 @@ export interface DeliveryPayload {
   /** A page of a digest: incident ids, in order of arrival. */
   members?: string[]
   characters?: number
-  /** A note: its words. */
+  /** A note: its words, and whom they call (from the configuration only). */
   text?: string
   broadcast?: boolean
+  mention?: string
+  /** Somebody was called already. */
+  mentioned?: boolean
+  /** Permalink of the incident before this one. */
+  previous?: string
+  /** Who said "I'm on it". */
+  taken?: { by: string, at: Millis }
 }
 
 /** One incident as a digest names it. */
@@ -69,6 +77,8 @@ export interface AssignRules {
   route (candidate: Candidate): string
   entry (candidate: Candidate): DigestEntry
   sizeOf (entry: DigestEntry): number
+  /** Rows beside the root that must exist for every incident. */
+  also (candidate: Candidate): NewDelivery[]
 }
 
 export interface DeliveryStore {
@@ -109,6 +119,14 @@ export interface DeliveryStore {
   unfold (rows: { id: string, at: Millis }[]): Promise<void>
   /** The thread of a message that is gone starts anew with its next root. */
   restart (incident: string, error: string, target?: string): Promise<void>
+  /** The same for a digest and its pages. */
+  restartDigest (id: string, error: string): Promise<void>
+  /** The storm is over: no new members, and one last edit. */
+  closeDigest (digest: Delivery): Promise<void>
+  /** Adds to what the root of an incident says, and asks for the edit that shows it. */
+  touch (incident: string, payload: DeliveryPayload): Promise<void>
+  /** Puts a row back that was not claimed: its root is not there yet. */
+  postpone (id: string, at: Millis): Promise<void>
   /** Everything that waits because of an outage is due now. */
   hasten (targets?: string[]): Promise<void>
   insert (rows: NewDelivery[]): Promise<void>
@@ -290,6 +308,37 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
         .where('incident_id', '=', incident).where('kind', 'in', ['slack-note', 'slack-file']).where('state', 'in', openStates).execute()
     }),
 
+    restartDigest: (id, error) => context.transaction(async transaction => {
+      const now = clock.now()
+      const rows = (await transaction.selectFrom('delivery').selectAll().where(row => row.or([row('id', '=', id), row('unique_key', 'like', `slack-digest-page:${id}:%`)])).execute()).map(read)
+      for (const { id: each, payload } of rows) {
+        await transaction.updateTable('delivery').set(row => ({
+          state: 'intent', revision: 0, external_channel: '', external_id: '', run_at: now, lease_until: null, attempts: row('attempts', '+', 1), last_error: clean(error), updated_at: now,
+          payload: JSON.stringify({ ...payload, generation: (payload.generation ?? 0) + 1 })
+        })).where('id', '=', each).execute()
+      }
+    }),
+
+    closeDigest: digest => context.transaction(async transaction => {
+      const row = await transaction.selectFrom('delivery').select('payload').where('id', '=', digest.id).executeTakeFirst()
+      if (row === undefined) return
+      await transaction.updateTable('delivery').set(each => ({ wanted: each('wanted', '+', 1), payload: JSON.stringify({ ...JSON.parse(row.payload) as DeliveryPayload, open: false }), updated_at: clock.now() }))
+        .where('id', '=', digest.id).execute()
+    }, assignLock),
+
+    touch: (incident, payload) => context.transaction(async transaction => {
+      const now = clock.now()
+      const row = await transaction.selectFrom('delivery').select(['id', 'payload']).where('unique_key', '=', rootKey(incident)).executeTakeFirst()
+      if (row === undefined) return
+      await transaction.updateTable('delivery').set({ payload: clean(JSON.stringify({ ...JSON.parse(row.payload) as DeliveryPayload, ...payload })) }).where('id', '=', row.id).execute()
+      await transaction.updateTable('incident').set(each => ({ revision: each('revision', '+', 1), updated_at: now })).where('id', '=', incident).execute()
+      await showRevision(transaction, [incident], now)
+    }),
+
+    async postpone (id, at) {
+      await database.updateTable('delivery').set({ run_at: at }).where('id', '=', id).where('lease_until', 'is', null).execute()
+    },
+
     async hasten (targets) {
       const now = clock.now()
       let query = database.updateTable('delivery').set({ run_at: now }).where('state', 'in', ['intent', 'ambiguous']).where('run_at', '>', now).where('run_at', '<', now + 3_600_000).where('last_error', '!=', '')
@@ -366,6 +415,7 @@ async function assign (context: StoreContext, transaction: Transaction<Database>
   const now = context.clock.now()
   const found = await candidates(transaction, now, limit)
   const channels = new Map<string, Candidate[]>()
+  await insertRows(context, transaction, found.flatMap(candidate => rules.also(candidate)))
   for (const candidate of found) {
     const channel = rules.route(candidate)
     const list = channels.get(channel)

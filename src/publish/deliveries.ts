@@ -1,0 +1,167 @@
+import type { Logger } from 'pino'
+import type { Route } from '../shared/clients/route.ts'
+import type { Config } from '../shared/config/config.ts'
+import { deliveryStore, type Candidate, type DeliveryStore } from '../shared/store/deliveries.ts'
+import type { StoreContext } from '../shared/store/store.ts'
+import type { Clock, Millis } from '../shared/types/common.ts'
+import type { Finding } from './finding.ts'
+import type { Transport } from './message.ts'
+import { Outbox, type DeliveryMetrics, type Limits, type OutboxStatus } from './outbox.ts'
+import { Outgoing, outgoingKey } from './outgoing.ts'
+import { chooseChannel, issuerOf } from './routing.ts'
+import { logTransport, slackTransport } from './slack/transport.ts'
+import { entryOf, ownMessages, pageCharacters, sizeOfEntry } from './storm.ts'
+
+export interface DeliveriesOptions {
+  config: Config
+  store: { context: StoreContext }
+  clock: Clock
+  route: Route
+  log: Logger
+  metrics?: DeliveryMetrics
+  /** Instead of what the configuration asks for. */
+  transport?: Transport
+  limits?: Partial<Limits>
+  /** Buttons that act are shown. */
+  interactive?: boolean
+}
+
+export interface Deliveries {
+  /** Something was committed: look at once. */
+  wake (): void
+  /** Resolves when no more calls are under way; what waits stays in the store. */
+  stop (): Promise<void>
+  status (): OutboxStatus
+  store: DeliveryStore
+  transport: Transport
+}
+
+/** Without work the store is asked so often, for what other replicas or the clock made due. */
+const idle: Millis = 1_000
+const assignBatch = 500
+
+/**
+ * Begins to deliver: chooses channels, folds storms, and sends what is due until `stop`. All
+ * state is in the store; two of these on one store (replicas) share the work by leases.
+ */
+export async function startDeliveries (options: DeliveriesOptions): Promise<Deliveries> {
+  const { config, clock, log, route } = options
+  const store = deliveryStore(options.store.context)
+  const transport = options.transport ?? slackTransport(config.slack, route) ?? logTransport((text, channel) => { log.info({ channel, text }, 'message') })
+  const interactive = options.interactive ?? (config.slack.appToken !== undefined || config.slack.signingSecret !== undefined)
+  const { ambiguous } = await store.recover()
+  if (ambiguous > 0) log.warn({ ambiguous }, 'deliveries were under way when the process ended: they will be looked for')
+
+  let stopped = false
+  let running = false
+  let again = false
+  let timer: NodeJS.Timeout | undefined
+  const outbox = new Outbox({ store, transport, config, clock, log, limits: options.limits, metrics: options.metrics, interactive }, wake)
+  const outgoing = new Outgoing({ store, config, clock, log, route, metrics: options.metrics })
+
+  function wake (): void {
+    if (stopped) return
+    if (running) { again = true; return }
+    running = true
+    if (timer !== undefined) clearTimeout(timer)
+    void loop()
+  }
+
+  async function loop (): Promise<void> {
+    let next: Millis | undefined
+    try {
+      do {
+        again = false
+        next = await round()
+      } while (again && !stopped)
+    } catch (error) {
+      log.warn({ err: error as Error }, 'deliveries wait for the store')
+      next = clock.now() + idle
+    }
+    running = false
+    if (stopped) return
+    if (again) return wake()
+    timer = setTimeout(wake, Math.max(5, Math.min(idle, (next ?? Infinity) - clock.now())))
+  }
+
+  async function round (): Promise<Millis | undefined> {
+    const { threshold, window } = config.slack.storm
+    const rules = {
+      threshold: transport.name === 'log' ? 0 : threshold,
+      window,
+      pageCharacters,
+      route: (candidate: Candidate) => chooseChannel(config, routedOf(candidate)).channel,
+      entry: entryOf,
+      sizeOf: sizeOfEntry,
+      also: ({ incident }: Candidate) => config.outgoing.map(({ url }) => ({ incident: incident.id, kind: 'outgoing', target: url, uniqueKey: outgoingKey(incident.id, url), wanted: incident.revision }))
+    }
+    for (;;) {
+      const { folded, more } = await store.assign(rules, assignBatch)
+      if (folded > 0) log.info({ folded }, 'a storm: new incidents go into a digest')
+      if (!more) break
+    }
+    await store.follow()
+    await tellChanges(store)
+    await endStorms(store, config, clock, log)
+    const targets = await store.dueTargets()
+    const isUrl = (target: string): boolean => target.startsWith('http')
+    const times = [await outbox.run(targets.filter(target => !isUrl(target))), await outgoing.run(targets.filter(isUrl), wake), await store.nextDue()]
+    const known = times.filter(time => time !== undefined)
+    return known.length === 0 ? undefined : Math.min(...known)
+  }
+
+  wake()
+  return {
+    wake,
+    status: () => outbox.status(),
+    store,
+    transport,
+    async stop () {
+      stopped = true
+      if (timer !== undefined) clearTimeout(timer)
+      const end = Date.now() + 12_000
+      while ((running || outbox.busy > 0 || outgoing.busy > 0) && Date.now() < end) await new Promise(resolve => { setTimeout(resolve, 10) })
+      await transport.close()
+      await outgoing.close()
+    }
+  }
+}
+
+function routedOf ({ incident, labels }: Candidate): Parameters<typeof chooseChannel>[1] {
+  const finding = incident.finding === null ? undefined : JSON.parse(incident.finding) as Finding
+  return { namespace: incident.namespace, labels, issuer: finding?.blast?.issuer.name || issuerOf(labels), cause: incident.cause, severity: Object.hasOwn(labels, 'severity') ? labels.severity! : '' }
+}
+
+/** What became of folded incidents since their page told of them. */
+async function tellChanges (store: DeliveryStore): Promise<void> {
+  for (;;) {
+    const rows = await store.foldedChanges(200)
+    if (rows.length === 0) return
+    const changes = []
+    for (const delivery of rows) {
+      const incident = await store.incident(delivery.incident_id)
+      if (incident === undefined) continue
+      const labels: Record<string, string> = delivery.payload.entry === undefined ? {} : { issuer: delivery.payload.entry.issuer, domain: delivery.payload.entry.zone }
+      changes.push({ delivery, entry: entryOf({ incident, labels }), revision: Math.max(incident.revision, delivery.wanted) })
+    }
+    await store.refold(changes)
+    if (rows.length < 200) return
+  }
+}
+
+/** A storm is over when no more than the threshold came within one window. */
+async function endStorms (store: DeliveryStore, config: Config, clock: Clock, log: Logger): Promise<void> {
+  const { threshold, window } = config.slack.storm
+  const now = clock.now()
+  for (const digest of await store.openDigests()) {
+    if (now - digest.created_at < window && now >= digest.created_at) continue
+    if (threshold > 0 && await store.countRoots(digest.target, now - window) > threshold) continue
+    await store.closeDigest(digest)
+    const survivors = await store.survivors(digest)
+    const own = ownMessages(survivors, threshold)
+    // Not all at once: as many in a window as make no storm.
+    const gap = window / Math.max(1, threshold)
+    await store.unfold(own.map(({ id }, index) => ({ id, at: now + Math.round(index * gap) })))
+    log.info({ channel: digest.target, stillOpen: survivors.length, ownMessages: own.length }, 'a storm is over')
+  }
+}
