@@ -67,7 +67,12 @@ export interface ListLook {
   look: Look<{ count: number, truncated?: boolean }>
 }
 
-export interface LogLine { time?: Millis, text: string }
+export interface LogLine {
+  time?: Millis
+  text: string
+  /** So many lines of this text inside five minutes; the ones before this last one are left out. */
+  repeated?: number
+}
 
 export type LogRole = 'controller' | 'webhook' | 'cainjector' | 'dns-webhook' | 'solver' | 'ingress'
 
