@@ -69,7 +69,6 @@ export class Episodes {
   add ({ id, source, alert, incident, now, notification }: { id: string, source: string, alert: Alert, incident?: string, now: Millis, notification: string }): void {
     const { fingerprint, startsAt, endsAt, status } = alert
     this.#of(clean(source), fingerprint).push({ id, startsAt, endsAt, status, incident, stored: false })
-    if (incident !== undefined) this.#touched.add(incident)
     this.#inserts.push({
       id, source: clean(source), fingerprint, starts_at: startsAt, ends_at: endsAt ?? null, status,
       labels: JSON.stringify(alert.labels), annotations: JSON.stringify(alert.annotations), generator_url: clean(alert.generatorURL),
@@ -90,7 +89,7 @@ export class Episodes {
     }
   }
 
-  /** Incidents whose set of firing alerts may have changed. */
+  /** Incidents that have lost a firing alert. */
   touchedIncidents (): string[] { return [...this.#touched] }
 
   #end (episode: Episode, endsAt: Millis): void {

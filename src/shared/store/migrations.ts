@@ -37,7 +37,6 @@ async function first (database: Kysely<unknown>, dialect: Dialect): Promise<void
     first_seen time not null, last_seen time not null, notification_id text not null`)
   await index('alert_episode', 'alert (fingerprint, source, starts_at)', true)
   await index('alert_incident', 'alert (incident_id)')
-  await index('alert_seen', 'alert (last_seen)')
 
   await create('incident', `id text primary key, key text not null, cluster text not null, namespace text not null,
     certificate text not null, order_name text not null, state text not null, opened_at time not null, updated_at time not null,
@@ -71,7 +70,6 @@ async function first (database: Kysely<unknown>, dialect: Dialect): Promise<void
   await index('delivery_due', 'delivery (state, run_at)')
   await index('delivery_incident', 'delivery (incident_id)')
   await index('delivery_target', 'delivery (target, kind, created_at)')
-  await index('delivery_behind', 'delivery (run_at) where wanted > revision')
 
   await create('annotation_target', `fingerprint text primary key, incident_id text not null, labels text not null,
     annotations text not null, hash text not null, active integer not null, until time not null,
