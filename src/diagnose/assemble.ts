@@ -43,8 +43,8 @@ function toFound (first: Finding, rest: Finding[], incident: Case): FoundCause {
   }
 }
 
-/** Blanks may be empty; no double spaces remain of them. */
-const tidy = (text: string): string => text.replaceAll(/\s+/g, ' ').trim()
+/** Blanks may be empty or stand first: no double spaces remain of them, and a sentence begins with a capital. */
+const tidy = (text: string): string => text.replaceAll(/\s+/g, ' ').trim().replace(/^the /, 'The ')
 
 /** What was ruled out, with the evidence that did it; what is related to the causes found comes first. */
 export function ruledOut (examined: readonly Examination[], found: readonly Finding[], incident: Case): Diagnosis['ruledOut'] {

@@ -11,14 +11,16 @@ export function fill (wording: string, blanks: Record<string, string>): string {
 export function fillCommand (command: string, blanks: Record<string, string>): string {
   return command.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const value = own(blanks, name)
-    return value === undefined ? `<${name}>` : quote(value)
+    return value === undefined ? name === 'issuerKind' ? 'issuer' : `<${name}>` : quote(value)
   })
 }
 
 const own = (blanks: Record<string, string>, name: string): string | undefined => Object.hasOwn(blanks, name) ? blanks[name] : undefined
 
 /** How a sentence speaks of what is not known. */
-const proseDefaults: Partial<Record<string, string>> = { acmeHost: 'the CA', dnsName: 'the name', provider: 'the DNS provider', version: '', text: '' }
+const proseDefaults: Partial<Record<string, string>> = {
+  acmeHost: 'the CA', dnsName: 'the name', issuerKind: 'the issuer', issuer: '', provider: 'the DNS provider', version: '', text: ''
+}
 
 function quote (value: string): string {
   if (/^<[\w -]+>$/.test(value) || /^[\w@%+=:,./-]+$/.test(value)) return value
@@ -44,7 +46,7 @@ export function standardBlanksOf (incident: Case, identifier: IdentifierCase, ev
     request: request?.name ?? subject.request?.name,
     challenge: challenge?.name,
     issuer: issuer?.name ?? reference?.name ?? subject.issuer?.name,
-    issuerKind: issuer?.kind ?? reference?.kind ?? 'Issuer',
+    issuerKind: issuer?.kind ?? (reference === undefined ? subject.issuer?.kind : reference.kind ?? 'Issuer'),
     acmeServer: server,
     acmeHost: server === undefined || !URL.canParse(server) ? undefined : new URL(server).hostname,
     text: evidence[0]?.text,
