@@ -5,6 +5,8 @@ import { startWorker, type Worker } from './accept/worker.ts'
 import { buildInvestigate, type Investigate, type LookClients } from './investigate.ts'
 import { buildLooker } from './look.ts'
 import { pages } from './pages.ts'
+import { startDeliveries, type Deliveries } from './publish/deliveries.ts'
+import { direct, type Route } from './shared/clients/route.ts'
 import type { Config } from './shared/config/config.ts'
 import { secretsOf } from './shared/config/load.ts'
 import { reasonOf, TriageError } from './shared/errors.ts'
@@ -15,7 +17,7 @@ import type { Clock, Millis } from './shared/types/common.ts'
 
 /** Everything that is not ours: handed in, so that replay, demo and tests run the production code. */
 export interface Outside {
-  clients: LookClients
+  clients: LookClients & { /** Production: `direct`. */ route?: Route }
   clock: Clock
   /** Given: not closed with the app. */
   store?: Store
@@ -31,6 +33,7 @@ export interface App {
   metrics: Metrics
   log: Log
   worker: Worker
+  deliveries: Deliveries
   listen (): Promise<string>
   /** Takes no more, finishes what runs, lets go of everything. */
   close (): Promise<void>
@@ -46,15 +49,21 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   const store = given ?? await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, clock, flapWindow: config.slack.flapWindow })
   const metrics = buildMetrics()
   const investigate = givenInvestigate ?? buildInvestigate(config, clients, clock)
-  const looker = buildLooker({ config, store, clock, metrics, log, investigate, canLookAgain: clients.kubernetes !== undefined, onSaved: () => { wakeDeliveries() } })
+  const looker = buildLooker({ config, store, clock, metrics, log, investigate, canLookAgain: clients.kubernetes !== undefined, onSaved: () => { deliveries.wake() } })
+  const deliveries = await startDeliveries({
+    config, store, clock, log, route: clients.route ?? direct,
+    metrics: {
+      delivery: (kind, outcome) => { metrics.deliveries.inc({ kind, outcome }) },
+      noticed: seconds => { metrics.noticeSeconds.observe(seconds) }
+    }
+  })
   const worker = startWorker({ store, clock, metrics, log, concurrency: config.collect.concurrency, handle: looker.handle })
-  const wakeDeliveries = () => {}
 
   const inbox = buildInbox({
     config, store, clock, metrics,
     queueDepth: worker.depth,
     onWork: () => {
-      wakeDeliveries()
+      deliveries.wake()
       worker.wake()
     }
   })
@@ -94,13 +103,13 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
     return reply.header('content-type', metrics.registry.contentType).send(await metrics.registry.metrics())
   })
   await server.register(webhookRoute, { config, inbox, metrics, log })
-  await server.register(pages, { config, store, findingOf: looker.findingOf, deliveriesOf: async () => [], deadDeliveries: async () => 0 })
+  await server.register(pages, { config, store, clock, deliveries: deliveries.store })
 
   const sweeper = setInterval(() => { void sweep(store, config, log) }, sweepEvery)
   sweeper.unref()
 
   return {
-    server, store, metrics, log, worker,
+    server, store, metrics, log, worker, deliveries,
     listen: () => server.listen({ host: config.listen.host, port: config.listen.port }),
     async close () {
       if (closing) return
@@ -110,6 +119,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
       await server.close()
       clearTimeout(forced)
       await worker.stop()
+      await deliveries.stop()
       if (given === undefined) await store.close()
     }
   }

@@ -8,6 +8,7 @@ import { redactObservations } from './collect/redact.ts'
 import type { Investigate, Investigation } from './investigate.ts'
 import { renderAnnotations } from './publish/annotations/text.ts'
 import { makeFinding, type Finding, type FindingInput } from './publish/finding.ts'
+import { linksOf } from './publish/story.ts'
 import type { Config } from './shared/config/config.ts'
 import { reasonOf } from './shared/errors.ts'
 import type { Log } from './shared/log.ts'
@@ -35,8 +36,6 @@ export interface LookOptions {
 
 export interface Looker {
   handle (job: Job, signal: AbortSignal): Promise<void>
-  /** The finding as it stands; from the alert alone when no look was saved yet. */
-  findingOf (id: string): Promise<Finding | undefined>
 }
 
 const zip = promisify(gzip)
@@ -155,11 +154,10 @@ export function buildLooker (options: LookOptions): Looker {
   }
 
   function links (incident: Incident, alert: Alert, diagnosis: Diagnosis | undefined, sender: string | undefined): FindingInput['links'] {
-    const runbook = config.causes[diagnosis?.causes[0]?.id ?? 'unknown']?.runbook ?? alert.annotations.runbook_url ?? config.runbookUrl
+    const runbook = [config.causes[diagnosis?.causes[0]?.id ?? 'unknown']?.runbook, alert.annotations.runbook_url, config.runbookUrl].find(url => url !== undefined && isWebUrl(url))
     return {
-      report: `${config.publicUrl}/incidents/${incident.id}`,
-      ...(runbook !== undefined && isWebUrl(runbook) ? { runbook } : {}),
-      ...(sender !== undefined && isWebUrl(sender) ? { silence: silenceUrl(sender, alert, incident) } : {}),
+      ...linksOf(config, incident.id, alert.labels, sender ?? ''),
+      ...(runbook === undefined ? {} : { runbook }),
       ...(incident.previous_id === null ? {} : { previous: `${config.publicUrl}/incidents/${incident.previous_id}` })
     }
   }
@@ -190,18 +188,7 @@ export function buildLooker (options: LookOptions): Looker {
     }, 'incident diagnosed')
   }
 
-  return {
-    handle,
-    async findingOf (id) {
-      const incident = await store.incidents.get(id)
-      if (incident === undefined) return undefined
-      const saved = parse<Finding>(incident.finding)
-      if (saved !== undefined) return saved
-      const alerts = await store.incidents.alerts(id)
-      const alert = leading(alerts)
-      return alert === undefined ? undefined : find(incident, alerts, alert, { state: 'noticed' })
-    }
-  }
+  return { handle }
 }
 
 const lookSources = new Set(['alert', 'certificate', 'request', 'order', 'challenge', 'issuer', 'event', 'log', 'object', 'change', 'dns', 'http', 'tls', 'acme', 'kubernetes', 'probe'])
@@ -233,13 +220,6 @@ function visible ({ incident, headline, causes, doThis, steps, attempts, next, l
 
 async function pack (observations: Observations): Promise<Uint8Array> {
   return zip(JSON.stringify(redactObservations(observations, { pseudonyms: true })), { level: 3 })
-}
-
-function silenceUrl (alertmanager: string, alert: Alert, { namespace }: Incident): string {
-  const matchers = Object.entries(alert.labels)
-    .filter(([name, value]) => (name === 'alertname' || value === namespace || /^(?:certificate|order|name)/.test(name)) && value.length <= 200)
-    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
-  return `${alertmanager.replace(/\/+$/, '')}/#/silences/new?filter=${encodeURIComponent(`{${matchers.join(',')}}`)}`
 }
 
 const isWebUrl = (text: string): boolean => /^https?:\/\/[^\s<>"]+$/.test(text)

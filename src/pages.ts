@@ -2,20 +2,21 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { buildAuthenticate } from './accept/authenticate.ts'
 import { causes } from './diagnose/index.ts'
 import type { Cause } from './diagnose/cause.ts'
-import type { Finding } from './publish/finding.ts'
+import { findingOf } from './publish/story.ts'
 import { pageHeaders, pageStyle, renderCauseList, renderCausePage, renderIncidentList, renderIncidentPage, type CauseEntry, type DeliveryRow, type IncidentRow } from './publish/page/pages.ts'
 import type { Config } from './shared/config/config.ts'
 import { TriageError } from './shared/errors.ts'
 import type { IncidentSummary } from './shared/store/incidents.ts'
 import type { IncidentState } from './shared/store/schema.ts'
+import type { DeliveryStore } from './shared/store/deliveries.ts'
 import type { Store } from './shared/store/store.ts'
+import type { Clock } from './shared/types/common.ts'
 
 export interface PagesOptions {
   config: Config
   store: Store
-  findingOf (id: string): Promise<Finding | undefined>
-  deliveriesOf (id: string): Promise<DeliveryRow[]>
-  deadDeliveries (): Promise<number>
+  clock: Clock
+  deliveries: DeliveryStore
 }
 
 const states: readonly string[] = ['open', 'healed', 'resolved', 'merged'] satisfies IncidentState[]
@@ -24,7 +25,7 @@ const mostListed = 10_000
 const listedOnPage = 100
 
 /** What people and programs read: incidents, causes, and both as JSON. Read-only. */
-export async function pages (app: FastifyInstance, { config, store, findingOf, deliveriesOf, deadDeliveries }: PagesOptions): Promise<void> {
+export async function pages (app: FastifyInstance, { config, store, clock, deliveries }: PagesOptions): Promise<void> {
   const authenticate = buildAuthenticate({ tokens: config.pages.tokens, basic: [] })
   app.addHook('onRequest', async (request, reply) => { admit(request, reply) })
 
@@ -32,7 +33,7 @@ export async function pages (app: FastifyInstance, { config, store, findingOf, d
 
   app.get<{ Querystring: Query }>('/', async (request, reply) => {
     const { rows, next } = await store.incidents.page(query(request.query, listedOnPage))
-    return reply.headers(pageHeaders).send(renderIncidentList(rows.map(listRow), { next, counts: await store.incidents.counts(), dead: await deadDeliveries() }))
+    return reply.headers(pageHeaders).send(renderIncidentList(rows.map(listRow), { next, counts: await store.incidents.counts(), dead: await dead() }))
   })
 
   app.get<{ Querystring: Query }>('/incidents.json', async request => {
@@ -43,8 +44,9 @@ export async function pages (app: FastifyInstance, { config, store, findingOf, d
   app.get<{ Params: { id: string } }>('/incidents/:id', async (request, reply) => {
     const { id } = request.params
     if (id.endsWith('.json')) return reply.send(await incidentJson(id.slice(0, -'.json'.length)))
-    const finding = await findingOf(id)
-    if (finding === undefined) throw new TriageError('NOT_FOUND', { what: `incident ${id.slice(0, 60)}` })
+    const incident = await store.incidents.get(id)
+    if (incident === undefined) throw new TriageError('NOT_FOUND', { what: `incident ${id.slice(0, 60)}` })
+    const finding = await findingOf(deliveries, config, incident, clock.now())
     return reply.headers(pageHeaders).send(renderIncidentPage(finding, { deliveries: await deliveriesOf(id), json: `/incidents/${id}.json` }))
   })
 
@@ -60,6 +62,12 @@ export async function pages (app: FastifyInstance, { config, store, findingOf, d
     return reply.headers(pageHeaders).send(renderCausePage(entry(cause, given[cause.id] ?? 0)))
   })
 
+  const dead = async () => (await deliveries.counts()).reduce((sum, { state, count }) => state === 'dead' ? sum + count : sum, 0)
+
+  const deliveriesOf = async (id: string): Promise<DeliveryRow[]> => (await store.incidents.deliveries(id)).map(({ kind, target, state, attempts, updated_at: updated, last_error: error }) => ({
+    kind, target: target.startsWith('http') ? new URL(target).host : target, state, attempts, updated, ...(error === '' ? {} : { error })
+  }))
+
   async function incidentJson (id: string): Promise<Record<string, unknown>> {
     const incident = await store.incidents.get(id)
     if (incident === undefined) throw new TriageError('NOT_FOUND', { what: `incident ${id.slice(0, 60)}` })
@@ -68,7 +76,7 @@ export async function pages (app: FastifyInstance, { config, store, findingOf, d
       ...summary(incident),
       notes: JSON.parse(notes) as unknown,
       diagnosis: diagnosis === null ? null : JSON.parse(diagnosis) as unknown,
-      finding: await findingOf(id) ?? null,
+      finding: await findingOf(deliveries, config, incident, clock.now()),
       looks: (await store.incidents.looks(id)).map(({ taken_at: taken, order_name: order, cause, confidence, milliseconds }) => ({ takenAt: iso(taken), order, cause, confidence, milliseconds })),
       deliveries: (await deliveriesOf(id)).map(({ updated, ...row }) => ({ ...row, updatedAt: iso(updated) })),
       audit: (await store.audit.list(id)).map(({ at, actor, action }) => ({ at: iso(at), actor, action }))

@@ -5,7 +5,7 @@ import { showRevision } from './incident-book.ts'
 import { intakeLock } from './intake.ts'
 import { clean } from './text.ts'
 import { endJob, requestLooks, type Job } from './jobs.ts'
-import type { Database, IncidentState, IncidentTable, ObservationTable } from './schema.ts'
+import type { Database, DeliveryTable, IncidentState, IncidentTable, ObservationTable } from './schema.ts'
 import type { StoreContext } from './store.ts'
 
 /** An incident as it stands; `diagnosis` and `finding` are JSON texts. */
@@ -57,8 +57,12 @@ export interface IncidentStore {
   saveLook (job: Job, result: LookResult): Promise<SavedLook>
   /** The newest look that still has its observations (gzip). */
   latestObservations (id: string): Promise<Uint8Array | undefined>
+  /** What was and is to be delivered for an incident, oldest first. */
+  deliveries (id: string): Promise<DeliverySummary[]>
   looks (id: string): Promise<Omit<ObservationTable, 'data' | 'diagnosis'>[]>
 }
+
+export type DeliverySummary = Pick<DeliveryTable, 'kind' | 'target' | 'state' | 'attempts' | 'updated_at' | 'last_error'>
 
 /** Looks of one incident whose observations are kept. */
 const observationsKept = 5
@@ -111,6 +115,7 @@ export function incidentStore (context: StoreContext): IncidentStore {
       const row = await database.selectFrom('observation').select('data').where('incident_id', '=', id).where('data', 'is not', null).orderBy('taken_at', 'desc').limit(1).executeTakeFirst()
       return row?.data ?? undefined
     },
+    deliveries: id => database.selectFrom('delivery').select(['kind', 'target', 'state', 'attempts', 'updated_at', 'last_error']).where('incident_id', '=', id).orderBy('created_at').orderBy('id').limit(200).execute(),
     looks: id => database.selectFrom('observation').select(['id', 'incident_id', 'taken_at', 'order_uid', 'order_name', 'cause', 'confidence', 'milliseconds'])
       .where('incident_id', '=', id).orderBy('taken_at', 'desc').limit(200).execute()
   }

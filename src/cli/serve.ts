@@ -1,0 +1,38 @@
+import closeWithGrace from 'close-with-grace'
+import { buildApp } from '../app.ts'
+import { openClients } from '../clients.ts'
+import { loadConfig, secretsOf } from '../shared/config/load.ts'
+import { reasonOf } from '../shared/errors.ts'
+import { buildLog } from '../shared/log.ts'
+
+const drainAtMost = 10_000
+
+/** `acme-triage serve`: the service, until a signal ends it. */
+export async function run (_values: string[], options: { config?: string }): Promise<void> {
+  const config = loadConfig(process.env, { file: options.config })
+  const log = buildLog({ level: config.log.level, secrets: secretsOf(config) })
+  const clock = { now: () => Date.now() }
+  const clients = await openClients(config, clock, log)
+  const app = await buildApp(config, { clients, clock, log })
+  closeWithGrace({ delay: drainAtMost, logger: false }, async ({ signal, err }) => {
+    if (err !== undefined) log.fatal({ err }, 'stopped by an error')
+    else log.info({ signal }, 'stopping')
+    await app.close()
+    await clients.close()
+  })
+  const address = await app.listen()
+  log.info({
+    address,
+    store: config.databaseUrl === undefined ? config.dataDir : 'postgresql',
+    cluster: clients.kubernetes === undefined ? 'none: alerts are diagnosed from their own words' : 'connected',
+    slack: config.slack.token === undefined && config.slack.webhookUrl === undefined ? 'none: messages are shown in the log and on the page' : config.slack.channel,
+    alertmanager: config.alertmanager.mode,
+    authentication: config.webhook.tokens.length + config.webhook.basic.length > 0
+  }, 'listening')
+  warn()
+
+  function warn (): void {
+    if (config.webhook.tokens.length + config.webhook.basic.length === 0) log.warn('the webhook takes alerts from anybody: set ACME_TRIAGE_WEBHOOK_TOKEN')
+    if (clients.unavailable !== undefined) log.warn({ reason: reasonOf(clients.unavailable) }, 'no cluster can be looked at')
+  }
+}

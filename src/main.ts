@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { reasonOf, TriageError } from './shared/errors.ts'
+
+/** What a command's module exports: its files are read only when the command is called. */
+type Run = (values: string[], options: Record<string, unknown>) => Promise<number | void>
+
+interface CommandEntry {
+  usage: string
+  description: string
+  options?: [flags: string, description: string][]
+  load: () => Promise<{ run: Run }>
+}
+
+const configFlag: [string, string] = ['-c, --config <file>', 'YAML configuration (ACME_TRIAGE_CONFIG)']
+
+const commands: CommandEntry[] = [
+  { usage: 'serve', description: 'receive alerts', options: [configFlag], load: () => import('./cli/serve.ts') },
+  {
+    usage: 'diagnose <subject>', description: 'look at NAMESPACE/CERTIFICATE now, without an alert',
+    options: [configFlag, ['--json', 'the diagnosis as JSON']], load: () => import('./cli/diagnose.ts')
+  }
+]
+
+const program = new Command('acme-triage')
+  .description('Says why an ACME order failed, and what to do now.')
+  .version('0.1.0')
+  .showSuggestionAfterError()
+  .exitOverride()
+
+for (const { usage, description, options = [], load } of commands) {
+  const command = program.command(usage).description(description)
+  for (const [flags, text] of options) command.option(flags, text)
+  command.action(async (...given: unknown[]) => {
+    const values = given.slice(0, -2).flat() as string[]
+    const { run } = await load()
+    process.exitCode = await run(values, given.at(-2) as Record<string, unknown>) ?? 0
+  })
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = tell(error)
+}
+
+/** Writes what went wrong for a person; answers the exit status: 2 for a wrong call, 1 for the rest. */
+function tell (error: unknown): number {
+  // Commander has written its own message by now.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (!(error instanceof TriageError)) {
+    process.stderr.write(`acme-triage: ${error instanceof Error ? error.stack ?? reasonOf(error) : reasonOf(error)}\n`)
+    return 1
+  }
+  process.stderr.write(`acme-triage: ${error.message}\n  ${error.hint} [${error.code}]\n`)
+  return error.code === 'USAGE' ? 2 : 1
+}
