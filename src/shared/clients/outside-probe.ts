@@ -1,4 +1,6 @@
 import type { SecureContext } from 'node:tls'
+import { Ajv } from 'ajv'
+import answerSchema from '../../../schemas/probe-answer.schema.json' with { type: 'json' }
 import type { DnsLook, DnsType, HttpLook } from '../types/observations.ts'
 import { ConnectError, connectFailure, open } from './http-probe-connect.ts'
 import { requestOnce } from './http-probe-request.ts'
@@ -29,6 +31,8 @@ export interface OutsideProbeOptions {
 }
 
 const bodyLimit = 1_048_576
+/** A probe is a machine of its own and may be anybody's by now: what it says is checked like any input. */
+const isAnswer = new Ajv({ strict: false }).compile(answerSchema)
 
 /** Talks to one configured probe. Never throws; a probe that cannot be asked says why. */
 export function buildOutsideProbe (options: OutsideProbeOptions): OutsideProbe {
@@ -81,5 +85,6 @@ function readAnswer (name: string, status: number, text: string): unknown {
     const message = (answer as { message?: unknown } | undefined)?.message
     return { why: `the outside probe ${name} answered ${status}${typeof message === 'string' ? `: ${message.slice(0, 200)}` : ''}` }
   }
+  if (answer !== undefined && !isAnswer(answer)) return { why: `the outside probe ${name} answers in another form (is it of another version?)` }
   return answer ?? { why: `the outside probe ${name} answered something that is not JSON` }
 }
