@@ -11,7 +11,7 @@ export async function findingOf (store: DeliveryStore, config: Config, incident:
   const state = stateOf(incident)
   if (incident.finding !== null) {
     const finding = JSON.parse(incident.finding) as Finding
-    const linked = previousLink === undefined || finding.links.previous !== undefined ? finding : { ...finding, links: { ...finding.links, previous: previousLink } }
+    const linked = previousLink === undefined ? finding : { ...finding, links: { ...finding.links, previous: previousLink } }
     return isOpen(state) || !isOpen(finding.incident.state) ? linked : closedFinding(linked, incident, state)
   }
   const alert = await store.alert(incident.id)
