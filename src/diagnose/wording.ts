@@ -4,7 +4,7 @@ import type { StandardBlank } from './cause.ts'
 
 /** Fills `{blank}`s of a sentence; one that has no value stays readable as its name in angle brackets. */
 export function fill (wording: string, blanks: Record<string, string>): string {
-  return wording.replaceAll(/\{(\w+)\}/g, (_, name: string) => own(blanks, name) ?? proseDefaults[name] ?? `<${name}>`)
+  return wording.replaceAll(/\{(\w+)\}/g, (_, name: string) => own(blanks, name) ?? proseDefaults.get(name) ?? `<${name}>`)
 }
 
 /** Fills a command to copy: a value that a shell would not take as one word is quoted. */
@@ -18,9 +18,9 @@ export function fillCommand (command: string, blanks: Record<string, string>): s
 const own = (blanks: Record<string, string>, name: string): string | undefined => Object.hasOwn(blanks, name) ? blanks[name] : undefined
 
 /** How a sentence speaks of what is not known. */
-const proseDefaults: Partial<Record<string, string>> = {
+const proseDefaults = new Map(Object.entries({
   acmeHost: 'the CA', dnsName: 'the name', issuerKind: 'the issuer', issuer: '', provider: 'the DNS provider', version: '', text: ''
-}
+}))
 
 function quote (value: string): string {
   if (/^<[\w -]+>$/.test(value) || /^[\w@%+=:,./-]+$/.test(value)) return value

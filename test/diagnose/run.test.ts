@@ -1,0 +1,143 @@
+import t from 'tap'
+import fc from 'fast-check'
+import { defineCause } from '../../src/diagnose/cause.ts'
+import { causes } from '../../src/diagnose/index.ts'
+import { compilePatterns } from '../../src/diagnose/patterns.ts'
+import { buildDiagnoser } from '../../src/diagnose/run.ts'
+import { fill, fillCommand } from '../../src/diagnose/wording.ts'
+import { aCase, aCertificate, aController, aChallenge, aText, anIdentifier, anIssuer, anOrder, failure } from '../support/builders.ts'
+
+const minute = 60_000
+const diagnoser = buildDiagnoser()
+const rateLimit = 'Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: too many failed authorizations (5) for "shop.example.com" in the last 1h0m0s'
+const noRecord = 'acme: authorization error for shop.example.com: 400 urn:ietf:params:acme:error:dns: While processing CAA for shop.example.com: DNS problem: SERVFAIL looking up CAA for example.com'
+const order = (text: string, over: Parameters<typeof aText>[1] = {}): ReturnType<typeof aText> => aText(text, { source: 'order', ref: 'Order shop/shop-tls-1-2881', wrapper: 'order-create', ...over })
+const heads = (incident: ReturnType<typeof aCase>): string[] => diagnoser.diagnose(incident).causes.map(({ id, variant }) => variant === undefined ? id : `${id}[${variant}]`)
+
+t.test('a limit on failures names the earlier failure first when its words are left', async t => {
+  t.same(heads(aCase({ texts: [order(rateLimit)] })), ['acme-rate-limited[failed-validations]'])
+  const both = aCase({ texts: [order(rateLimit), aText(noRecord, { attempt: 'earlier', time: failure - 45 * minute })] })
+  t.same(heads(both), ['acme-caa-lookup-failed', 'acme-rate-limited[failed-validations]'])
+  t.equal(diagnoser.diagnose(both).causes[0]?.confidence, 'likely', 'another attempt proves nothing of this one')
+})
+
+t.test('words of an earlier attempt never decide', async t => {
+  const diagnosis = diagnoser.diagnose(aCase({ texts: [aText(noRecord, { attempt: 'earlier', time: failure - minute })] }))
+  t.equal(diagnosis.verdict, 'unknown')
+  t.same(diagnosis.causes, [])
+})
+
+t.test('another limit is not explained by an earlier failure', async t => {
+  const orders = order('429 urn:ietf:params:acme:error:rateLimited: too many new orders (300) from this account in the last 3h0m0s')
+  t.same(heads(aCase({ texts: [orders, aText(noRecord, { attempt: 'earlier' })] })), ['acme-rate-limited[new-orders-per-account]'])
+})
+
+t.test('root before consequence: a shared Secret explains a limit on certificates, not one on failures', async t => {
+  const certificate = aCertificate({ sharesSecretWith: ['web-tls'] })
+  const exact = order('429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s')
+  const explained = diagnoser.diagnose(aCase({ facts: { certificate }, texts: [exact] }))
+  t.same(explained.causes.map(({ id }) => id), ['certificate-duplicate-secret'])
+  t.same(explained.alsoFits.map(({ id }) => id), ['acme-rate-limited'])
+  t.same(heads(aCase({ facts: { certificate }, texts: [order(rateLimit)] })), ['acme-rate-limited[failed-validations]'])
+})
+
+t.test('two names that fail for two causes give two entries, each with its name', async t => {
+  const incident = aCase({
+    identifiers: [anIdentifier({ name: 'a.example.com' }), anIdentifier({ name: 'b.example.com' }), anIdentifier({ name: 'c.example.com', state: 'passed' })],
+    texts: [
+      aText('403 urn:ietf:params:acme:error:caa: While processing CAA for a.example.com: CAA record for example.com prevents issuance', { about: ['a.example.com'] }),
+      aText('400 urn:ietf:params:acme:error:connection: During secondary validation: 203.0.113.1: Fetching http://b.example.com/x: Timeout during connect (likely firewall problem)', { about: ['b.example.com'] })
+    ]
+  })
+  t.same(diagnoser.diagnose(incident).causes.map(({ id, domains }) => [id, domains]), [['acme-caa-forbids-issuer', ['a.example.com']], ['acme-secondary-validation-failed', ['b.example.com']]])
+})
+
+t.test('one cause for two names is one entry', async t => {
+  const incident = aCase({ identifiers: [anIdentifier({ name: 'a.example.com' }), anIdentifier({ name: 'b.example.com', wildcard: true })], texts: [order('429 urn:ietf:params:acme:error:rateLimited: too many new orders (300) from this account')] })
+  t.same(diagnoser.diagnose(incident).causes.map(({ domains }) => domains), [['a.example.com', '*.b.example.com']])
+})
+
+t.test('windows widen until one answers, and the evidence names its own', async t => {
+  const busy = (age: number): ReturnType<typeof aCase> => aCase({ texts: [order('503 urn:ietf:params:acme:error:rateLimited: Service busy; retry later.', { source: 'log', time: failure - age * minute })] })
+  for (const [age, searched, window] of [[2, ['5m'], '5m'], [8, ['5m', '10m'], '10m'], [100, ['5m', '10m', '30m', '1h', '2h'], '2h']] as const) {
+    const diagnosis = diagnoser.diagnose(busy(age))
+    t.same(diagnosis.searched, searched, `${age} minutes before`)
+    t.equal(diagnosis.causes[0]?.window, window)
+  }
+  const late = diagnoser.diagnose(busy(60 * 25))
+  t.equal(late.verdict, 'unknown', 'a day is the end')
+  t.equal(late.searched.length, 6)
+  t.equal(late.fallback.length, 5)
+})
+
+t.test('standing state counts in every window and has no time', async t => {
+  const issuer = anIssuer({ exists: false, ready: undefined, acme: undefined })
+  t.match(diagnoser.diagnose(aCase({ facts: { issuer } })), { searched: ['5m'], causes: [{ id: 'issuer-not-found', window: 'state' }] })
+})
+
+t.test('a line that was folded counts where it came nearest', async t => {
+  const folded = order('503 urn:ietf:params:acme:error:rateLimited: Service busy; retry later.', { source: 'log', time: failure - 90 * minute, first: failure - 90 * minute, last: failure + minute, count: 40 })
+  t.same(diagnoser.diagnose(aCase({ texts: [folded] })).searched, ['5m'])
+})
+
+t.test('nothing seen is unknown, with a list of what to do and no cause', async t => {
+  const diagnosis = diagnoser.diagnose(aCase())
+  t.match(diagnosis, { verdict: 'unknown', causes: [], alsoFits: [] })
+  t.ok(diagnosis.nextLooks.length > 0 && diagnosis.nextLooks.length <= 2)
+})
+
+t.test('what was ruled out comes with its evidence, what is related first', async t => {
+  const diagnosis = diagnoser.diagnose(aCase({ facts: { issuer: anIssuer(), controller: aController(), certificate: aCertificate() }, texts: [order('429 urn:ietf:params:acme:error:rateLimited: too many new orders (300) from this account')] }))
+  const ids = diagnosis.ruledOut.map(({ id }) => id)
+  t.equal(ids[0], 'certificate-duplicate-secret', 'related to a limit')
+  t.ok(ids.includes('issuer-not-found') && ids.includes('cert-manager-not-running'))
+  t.ok(diagnosis.ruledOut.every(({ because, evidence }) => because !== '' && (evidence?.length ?? 0) > 0))
+})
+
+t.test('policy: off, and lowest shown', async t => {
+  const incident = aCase({ facts: { certificate: aCertificate({ sharesSecretWith: ['web-tls'] }) } })
+  const one = causes.filter(({ id }) => id === 'certificate-duplicate-secret')
+  t.same(buildDiagnoser(one, { 'certificate-duplicate-secret': { off: true } }).diagnose(incident).causes, [])
+  t.same(buildDiagnoser(one, { 'certificate-duplicate-secret': { lowest: 'proven' } }).diagnose(incident).causes, [])
+  t.equal(buildDiagnoser(one, { 'certificate-duplicate-secret': { lowest: 'likely' } }).diagnose(incident).causes.length, 1)
+})
+
+t.test('what a cause needs and nobody could see is answered by the runner', async t => {
+  const cause = defineCause({ id: 'site-test', since: '0', stage: 'order', needs: ['challenge'], title: 'a', meaning: 'b', remedy: [], examine: () => { throw new Error('not to be called') } })
+  const forbidden = aCase({ about: { challenge: { is: 'unavailable', why: 'challenges are forbidden' } } })
+  t.same(buildDiagnoser([cause]).diagnose(forbidden).cannotTell, [{ id: 'site-test', why: 'challenge: challenges are forbidden' }])
+  t.same(buildDiagnoser([cause]).diagnose(aCase()).cannotTell, [], 'absent is not unavailable')
+})
+
+t.test('causes of the other challenge type are not asked', async t => {
+  const cause = defineCause({ id: 'dns01-site-test', since: '0', stage: 'order', needs: [], title: 'a', meaning: 'b', remedy: [], texts: [{ in: ['challenge'], match: 'x', confidence: 'proven' }] })
+  t.equal(buildDiagnoser([cause]).diagnose(aCase({ texts: [aText('x')] })).verdict, 'unknown')
+  t.equal(buildDiagnoser([cause]).diagnose(aCase({ texts: [aText('x')], identifiers: [anIdentifier({ challengeType: 'DNS-01' })] })).verdict, 'cause')
+})
+
+t.test('a pattern that is no RE2 is refused by name', async t => {
+  const cause = defineCause({ id: 'site-test', since: '0', stage: 'order', needs: [], title: 'a', meaning: 'b', remedy: [], texts: [{ in: ['challenge'], match: 'a(?=b)', confidence: 'proven' }] })
+  t.throws(() => compilePatterns([cause]), /site-test.*a\(\?=b\)/)
+})
+
+t.test('the same case gives the same diagnosis, whatever the order of its texts', async t => {
+  const texts = [order(rateLimit), aText(noRecord), order('503 urn:ietf:params:acme:error:rateLimited: Service busy; retry later.', { source: 'log' }), aText('leader election lost', { source: 'log' })]
+  const told = (list: typeof texts): string => JSON.stringify(diagnoser.diagnose(aCase({ facts: { order: anOrder() }, about: { challenge: aChallenge() }, texts: list })).causes.map(({ id, confidence }) => [id, confidence]))
+  const first = told(texts)
+  fc.assert(fc.property(fc.shuffledSubarray(texts, { minLength: texts.length }), list => told(list) === first), { numRuns: 20 })
+})
+
+t.test('any text is judged without harm', async t => {
+  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 400 }), text => {
+    const diagnosis = diagnoser.diagnose(aCase({ texts: [aText(text)] }))
+    return diagnosis.causes.every(({ confidence }) => confidence !== 'proven')
+  }), { numRuns: 40 })
+})
+
+t.test('a command takes a hostile value as one word', async t => {
+  t.equal(fillCommand('dig CAA {zone}', { zone: 'a.example; rm -rf /' }), 'dig CAA \'a.example; rm -rf /\'')
+  t.equal(fillCommand('dig CAA {zone}', { zone: '\'$(id)\n' }), 'dig CAA \'\'\\\'\'$(id) \'')
+  t.equal(fillCommand('dig CAA {zone} -o jsonpath="{.spec}"', { zone: 'a.example' }), 'dig CAA a.example -o jsonpath="{.spec}"')
+  t.equal(fillCommand('kubectl -n {namespace} get x', {}), 'kubectl -n <namespace> get x')
+  t.equal(fill('of {constructor}', {}), 'of <constructor>', 'names of the prototype are no blanks')
+})
