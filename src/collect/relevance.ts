@@ -12,6 +12,12 @@ export function slim (object: KubeObject, history = withHistory.has(object.kind)
   if (annotations !== undefined) slimmed.metadata.annotations = without(annotations, ['kubectl.kubernetes.io/last-applied-configuration'])
   if (history && managedFields !== undefined) slimmed.metadata.managedFields = managedFields
   switch (object.kind) {
+    case 'Pod': slimmed.spec = withoutValues(object.spec); break
+    case 'Deployment': case 'DaemonSet': case 'StatefulSet': case 'ReplicaSet': {
+      const template = object.spec?.template as { spec?: Record<string, unknown> } | undefined
+      slimmed.spec = { ...object.spec, template: { ...template, spec: withoutValues(template?.spec) } }
+      break
+    }
     case 'ValidatingWebhookConfiguration': case 'MutatingWebhookConfiguration':
       slimmed.webhooks = list(object, 'webhooks').map(webhook => ({ ...webhook as object, clientConfig: { ...(webhook as { clientConfig?: object }).clientConfig, caBundle: undefined } }))
       break
@@ -27,6 +33,18 @@ export function slim (object: KubeObject, history = withHistory.has(object.kind)
     }
   }
   return slimmed
+}
+
+const tellingVariables = /^((HTTPS?|NO|ALL)_PROXY|.*NAMESPACE|POD_NAME|NODE_NAME|GROUP_NAME|.*REGION|.*(NAMESERVERS?|RESOLVER)|LOG_LEVEL)$/i
+
+/** Environment variables often hold credentials: only those stay that explain how a program reaches others. */
+function withoutValues (spec: Record<string, unknown> | undefined): Record<string, unknown> | undefined {
+  if (spec === undefined) return undefined
+  const containers = list(spec, 'containers').map(container => {
+    const env = list(container, 'env')
+    return env.length === 0 ? container : { ...container as object, env: env.map(variable => text(variable, 'value') === '' || tellingVariables.test(text(variable, 'name')) ? variable : { ...variable as object, value: '<redacted>' }) }
+  })
+  return { ...spec, containers }
 }
 
 function without<T extends object> (value: T | undefined, fields: string[]): T {
