@@ -1,6 +1,8 @@
 import type { Case, ChallengeFacts, IdentifierCase, IssuerFacts, ProbeFacts, RouteClaim, RoutingFacts, RoutingHint, Text } from '../shared/types/case.ts'
 import type { Look } from '../shared/types/common.ts'
+import type { TextRule } from './cause.ts'
 import { acmeHostOf, valueIn } from './reading.ts'
+import { everywhere } from './sources.ts'
 
 /** The facts from which the state of an HTTP-01 challenge is read. */
 export const http01Facts = ['challenge', 'probeFromOutside', 'probeFromCluster'] as const
@@ -87,8 +89,7 @@ function failureIn (text: Text, by: 'ca' | 'self-check'): Failure | undefined {
     return { ...common, kind: code === 407 ? 'proxy' : code >= 300 && code < 400 ? 'redirect' : 'status', status: code }
   }
   if (/did not get expected response|invalid response from \S+(?: \[[^\]]*\])?: "|key authorization file|did not match this challenge|correct value not found/i.test(words)) {
-    if (/got:? "?(")"?\)?|\(got ""\)/.test(words) && /\(got ""\)/.test(words)) return { ...common, kind: 'empty-body' }
-    return { ...common, kind: looksLikeToken(words) ? 'other-token' : 'wrong-body' }
+    return { ...common, kind: words.includes('(got "")') ? 'empty-body' : looksLikeToken(words) ? 'other-token' : 'wrong-body' }
   }
   const kind = connectionKinds.find(([pattern]) => pattern.test(words))?.[1]
   if (kind !== undefined) return { ...common, kind }
@@ -177,4 +178,32 @@ export function settingOf (routing: RoutingFacts | undefined, ...effects: RouteC
 export function isPublicCa (issuer: IssuerFacts | undefined): boolean {
   const host = acmeHostOf(issuer)
   return host === undefined || /(^|\.)(letsencrypt\.org|zerossl\.com|pki\.goog|buypass\.(com|no)|ssl\.com|sectigo\.com|digicert\.com|entrust\.net|globalsign\.com|actalis\.com|certum\.pl)$/.test(host)
+}
+
+type RuleRest = Omit<TextRule, 'in' | 'match' | 'when'>
+
+/**
+ * A text of the CA about this validation, whichever way it reached us. Two rules, because the wrapper or
+ * the problem's type may be lost on the way; a remote vantage point's and CAA's words are left out.
+ */
+export function saidByCa (match: string, rest: RuleRest): TextRule[] {
+  return [
+    { in: everywhere, match, when: { wrapper: ['authorization', 'ca'], secondary: false, caa: false }, ...rest },
+    {
+      in: everywhere, match, ...rest,
+      when: { wrapper: ['request', 'certificate', 'log', 'object', 'accept', 'order-other'], problem: ['connection', 'unauthorized', 'dns', 'tls', 'malformed', 'incorrectResponse', 'serverInternal'], secondary: false, caa: false }
+    }
+  ]
+}
+
+/** A text of cert-manager's own check before the CA is asked. */
+export function selfCheckSays (match: string, rest: RuleRest): TextRule[] {
+  return [{ in: everywhere, match, when: { wrapper: ['self-check'] }, ...rest }]
+}
+
+/** The solver's Ingress is of another class than the Ingress that serves the same host for visitors. */
+export function classDiffers (routing: RoutingFacts): boolean {
+  const solver = solverClaim(routing)
+  if (solver === undefined || solver.kind !== 'Ingress') return false
+  return routing.claims.some(({ kind, solver: own, host, className }) => kind === 'Ingress' && !own && host !== '' && (className ?? '') !== (solver.className ?? ''))
 }

@@ -1,0 +1,73 @@
+import ipaddr from 'ipaddr.js'
+import type { AddressFacts, RoutingFacts } from '../../shared/types/case.ts'
+import { cannotTell, defineCause, notApplicable, type Citation } from '../cause.ts'
+import { classDiffers, http01Facts, isConnectFailure, isForeignAnswer, readHttp01, solverClaim } from '../http01.ts'
+
+type Facts = 'addresses' | 'routing' | 'probeFromOutside' | 'probeFromCluster'
+
+/** The name resolves, but to somebody else's server, or to a part of this cluster that does not serve the solver. */
+export default defineCause({
+  id: 'http01-dns-points-elsewhere',
+  since: '0.1.0',
+  stage: 'validation',
+  needs: ['addresses', 'routing'],
+  wants: http01Facts,
+  title: '{dnsName} leads to {address}, but the challenge is served at {own}',
+  meaning: 'Public DNS sends the CA to {address} ({whose}). The solver is published at {own}, so the request for the token never reaches it.',
+  remedy: [
+    { do: 'Compare the record with the address of the ingress.', run: 'dig +short A {dnsName} @1.1.1.1; kubectl get ingress,gateway -A -o wide' },
+    'Correct the A/AAAA/CNAME record (or external-dns) so that it leads to {own}, or let the solver use the ingress class or Gateway that the name already leads to.',
+    { do: 'Then start a new attempt.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
+  ],
+  related: ['http01-port80-blocked', 'http01-other-backend-answers', 'http01-ingress-class-mismatch'],
+
+  examine ({ addresses, routing, ...rest }) {
+    const { publicAddresses } = addresses
+    const reachable = publicAddresses.filter(({ class: kind }) => kind === 'public')
+    if (reachable.length === 0) return notApplicable
+    const reading = readHttp01(rest)
+    if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
+    const cdn = reading.outside?.cdn ?? reading.inside?.cdn
+    if (cdn !== undefined) return { is: 'ruled-out', by: [reading.outside?.cdn === undefined ? 'probeFromCluster' : 'probeFromOutside'], because: `${cdn} stands in front of the name.` }
+
+    const misled = isConnectFailure(reading.failure) || isForeignAnswer(reading.failure) || reading.failure?.kind === 'tls'
+    const because: [Citation<Facts>, ...Citation<Facts>[]] = reading.failure === undefined ? ['addresses', 'routing'] : [reading.failure.cite, 'addresses', 'routing']
+    const foreign = reachable.filter(({ ownedBy }) => ownedBy === undefined)
+    const [other] = foreign
+    if (other !== undefined) {
+      const own = publicOwn(routing)
+      // Behind address translation the cluster does not know its own public address.
+      const parked = reading.outside?.bodyKind === 'parking' || reading.inside?.bodyKind === 'parking'
+      if (own === undefined && !parked) return misled ? cannotTell('the cluster shows no public address of its own to compare with') : notApplicable
+      const hit = reading.failure?.address
+      const all = foreign.length === reachable.length || (hit !== undefined && foreign.some(({ address }) => address === hit))
+      return {
+        is: 'found', confidence: (all && misled) || parked ? 'likely' : 'possible',
+        blanks: { address: other.address, own: own ?? 'another address', whose: 'not an address of this cluster' }, because
+      }
+    }
+    return besideTheSolver(addresses, routing, misled, because)
+  }
+})
+
+/** All addresses are the cluster's, but those of another controller or Gateway than the solver's. */
+function besideTheSolver ({ publicAddresses }: AddressFacts, routing: RoutingFacts, misled: boolean, because: [Citation<Facts>, ...Citation<Facts>[]]) {
+  const solver = solverClaim(routing)
+  const published = solver?.addresses.filter(address => ipaddr.isValid(address)) ?? []
+  const [first] = publicAddresses
+  if (solver === undefined || first === undefined || published.length === 0 || published.length < solver.addresses.length) return { is: 'ruled-out' as const, by: ['addresses'] as ['addresses'] }
+  // 127.0.0.1 and the like are published by controllers that do not know their own front.
+  if (published.some(address => ['loopback', 'unspecified', 'linkLocal'].includes(ipaddr.parse(address).range())) || publicAddresses.some(({ address }) => published.includes(address))) return { is: 'ruled-out' as const, by: ['addresses'] as ['addresses'] }
+  if (!misled) return notApplicable
+  return {
+    is: 'found' as const, confidence: classDiffers(routing) ? 'possible' as const : 'likely' as const,
+    blanks: { address: first.address, own: published.join(', '), whose: first.ownedBy ?? 'of this cluster' }, because
+  }
+}
+
+/** An address of the cluster that the internet could use. */
+function publicOwn ({ clusterAddresses, claims }: RoutingFacts): string | undefined {
+  const usable = (address: string): boolean => !ipaddr.isValid(address) || ipaddr.parse(address).range() === 'unicast' || ipaddr.parse(address).range() === 'reserved'
+  const published = claims.filter(({ solver }) => solver).flatMap(({ addresses }) => addresses)
+  return published.find(usable) ?? clusterAddresses.find(({ address, owner }) => !owner.startsWith('Node ') && usable(address))?.address
+}

@@ -1,0 +1,35 @@
+import { defineCause, notApplicable } from '../cause.ts'
+import { http01Facts, isPublicCa, readHttp01 } from '../http01.ts'
+import { valueIn } from '../reading.ts'
+
+/** Public DNS gives an address that only exists behind some router; the CA does not even try it. */
+export default defineCause({
+  id: 'http01-dns-private-address',
+  since: '0.1.0',
+  stage: 'validation',
+  needs: ['addresses'],
+  wants: [...http01Facts, 'issuer'],
+  title: '{dnsName} leads to {address}, a {kind} address that the CA cannot reach',
+  meaning: 'Public DNS answers with {address}. Addresses of that kind are not routed on the internet, and CAs leave them out before they connect.',
+  remedy: [
+    { do: 'Ask a public resolver.', run: 'dig +short A {dnsName} @1.1.1.1' },
+    'Let the record lead to the public address of the load balancer or router, with port 80 forwarded to the ingress.',
+    'For a name that must stay internal, use a DNS-01 solver: it needs no connection to the name.'
+  ],
+  related: ['http01-dns-record-missing', 'http01-dns-points-elsewhere'],
+
+  examine ({ addresses, issuer, ...rest }) {
+    const { publicAddresses } = addresses
+    const hidden = publicAddresses.filter(({ class: kind }) => kind !== 'public')
+    const [first] = hidden
+    if (first === undefined) return publicAddresses.length > 0 ? { is: 'ruled-out', by: ['addresses'] } : notApplicable
+    const reading = readHttp01(rest)
+    if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
+    const blanks = { address: first.address, kind: first.class }
+    const said = reading.ca?.kind === 'dns' && typeof reading.ca.cite === 'object' && /no valid (a|aaaa|ip)/i.test(reading.ca.words) ? reading.ca.cite : undefined
+    if (said !== undefined && hidden.length === publicAddresses.length) return { is: 'found', confidence: 'proven', blanks, because: [said, 'addresses'] }
+    // A private CA may well live in the same network.
+    if (!isPublicCa(valueIn(issuer))) return reading.failure === undefined ? notApplicable : { is: 'found', confidence: 'possible', blanks, because: ['addresses'] }
+    return { is: 'found', confidence: hidden.length === publicAddresses.length ? 'likely' : 'possible', blanks, because: ['addresses'] }
+  }
+})

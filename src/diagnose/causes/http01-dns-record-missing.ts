@@ -1,0 +1,51 @@
+import { cannotTell, defineCause, notApplicable } from '../cause.ts'
+import { http01Facts, isPublicCa, readHttp01, saidByCa } from '../http01.ts'
+import { valueIn } from '../reading.ts'
+
+/** Nobody in public DNS knows an address for the name, so neither the CA nor a visitor can find the server. */
+export default defineCause({
+  id: 'http01-dns-record-missing',
+  since: '0.1.0',
+  stage: 'self-check',
+  needs: [],
+  wants: [...http01Facts, 'addresses', 'issuer'],
+  title: '{dnsName} has no address record in public DNS',
+  meaning: 'The CA looks {dnsName} up in public DNS before it connects, and finds no A or AAAA record ({what}). A record that only the cluster or the office network knows does not count.',
+  remedy: [
+    { do: 'Ask a public resolver.', run: 'dig +short A {dnsName} @1.1.1.1; dig +short AAAA {dnsName} @1.1.1.1' },
+    'Create the A or AAAA record for the public address of the ingress; with external-dns, look why it did not.',
+    'For a name that must stay internal, use a DNS-01 solver or a private CA.',
+    { do: 'Then start a new attempt.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
+  ],
+  texts: [
+    ...saidByCa('nxdomain looking up (a|aaaa) for', { confidence: 'proven' }),
+    ...saidByCa('no valid (a|aaaa) records found|no valid ip addresses found|could not resolve url', { confidence: 'proven' })
+  ],
+  related: ['http01-cluster-dns-wrong', 'domain-delegation-broken', 'http01-dns-private-address'],
+
+  examine ({ hits, addresses, issuer, ...rest }) {
+    const seen = valueIn(addresses)
+    const reading = readHttp01(rest)
+    const [best] = hits
+    if (best !== undefined) {
+      // The same words are used when every address is a reserved one.
+      if (seen !== undefined && seen.publicAddresses.length > 0 && seen.publicAddresses.every(({ class: kind }) => kind !== 'public')) return { is: 'ruled-out', by: ['addresses'], because: 'Public DNS does give an address, though a private one.' }
+      const since = seen?.publicState === 'ok'
+      return { is: 'found', confidence: since ? 'likely' : best.rule.confidence, blanks: { what: since ? 'the CA found none; by now there is one' : 'the CA says so' }, because: seen === undefined ? [best] : [best, 'addresses'] }
+    }
+    if (seen === undefined) {
+      const text = reading.selfCheck?.kind === 'dns' && /no such host/i.test(reading.selfCheck.words) ? reading.selfCheck.cite : undefined
+      if (typeof text === 'object') return { is: 'found', confidence: 'possible', blanks: { what: 'the cluster finds none; public DNS could not be asked' }, because: [text] }
+      return addresses.is === 'unavailable' && reading.failure?.kind === 'dns' ? cannotTell(`addresses: ${addresses.why}`) : notApplicable
+    }
+    if (seen.publicState !== 'nxdomain' && seen.publicState !== 'nodata') return seen.publicState === 'ok' ? { is: 'ruled-out', by: ['addresses'] } : notApplicable
+    if (reading.ca !== undefined && reading.ca.kind !== 'dns' && reading.ca.kind !== 'other' && typeof reading.ca.cite === 'object') return { is: 'ruled-out', by: [reading.ca.cite], because: 'The CA found an address and connected to it.' }
+    const cited = reading.selfCheck?.kind === 'dns' && typeof reading.selfCheck.cite === 'object' ? [reading.selfCheck.cite] : []
+    return {
+      is: 'found',
+      confidence: isPublicCa(valueIn(issuer)) ? 'likely' : 'possible',
+      blanks: { what: seen.publicState === 'nxdomain' ? 'NXDOMAIN: the name does not exist there' : 'the name exists there, without an address' },
+      because: ['addresses', ...cited]
+    }
+  }
+})

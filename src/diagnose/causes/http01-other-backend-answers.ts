@@ -1,0 +1,59 @@
+import { defineCause, notApplicable, type Citation } from '../cause.ts'
+import { claimName, hintOf, http01Facts, isForeignAnswer, readHttp01, saidByCa, selfCheckSays, solverClaim, winningRival } from '../http01.ts'
+import { valueIn } from '../reading.ts'
+
+type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
+
+/** A web server answers on the path, but it is not the solver. */
+export default defineCause({
+  id: 'http01-other-backend-answers',
+  since: '0.1.0',
+  stage: 'validation',
+  needs: [],
+  wants: [...http01Facts, 'routing'],
+  title: 'Another backend answers the challenge path of {dnsName} ({how})',
+  meaning: 'Port 80 of {dnsName} is answered, but not by the solver: {how}. {who}.',
+  remedy: [
+    { do: 'See who answers.', run: 'curl -sv http://{dnsName}/.well-known/acme-challenge/test' },
+    { do: 'See what claims the host.', run: 'kubectl get ingress,httproute -A | grep {dnsName}' },
+    'Route /.well-known/acme-challenge/ of the host to the solver: same ingress class as the site, no catch-all before it, every front server alike.',
+    'Where the site must own the whole host, use acme.cert-manager.io/http01-edit-in-place, or DNS-01.'
+  ],
+  texts: [
+    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: 4\\d\\d', { confidence: 'likely', unless: ': 40[13]\\b' }),
+    ...saidByCa('non-200 status code|returned 404', { confidence: 'likely', unless: 'returned (401|403|5\\d\\d)' }),
+    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: "', { confidence: 'likely' }),
+    ...saidByCa('did not match this challenge|correct value not found|keyauthorization does not match', { confidence: 'likely', unless: 'got "[\\w-]{43}\\.[\\w-]{43}"' }),
+    ...selfCheckSays("wrong status code '(2|4)\\d\\d'", { confidence: 'possible', unless: "'40[137]'" }),
+    ...selfCheckSays('did not get expected response', { confidence: 'likely', unless: 'but got: [\\w-]{20,44}(\\.[\\w-]{20,44}|\\.* ?\\(truncated\\))' })
+  ],
+  related: ['http01-ingress-class-mismatch', 'http01-ingress-host-conflict', 'http01-dns-points-elsewhere', 'http01-load-balancer-not-synced'],
+
+  examine ({ hits, routing, ...rest }) {
+    const reading = readHttp01(rest)
+    const facts = valueIn(routing)
+    const rival = winningRival(facts)
+    const entry = hintOf(facts, 'https-entrypoint-only')
+    const who = entry !== undefined ? `The route of the solver is not on the plain HTTP entrypoint (${entry.where}: ${entry.value})`
+      : rival !== undefined ? `${claimName(rival)} owns the host and path`
+        : solverClaim(facts) === undefined ? 'No solver Ingress or route was seen' : 'A default backend, a front load balancer or another workload serves the path'
+    const [best, ...more] = reading.asked ? hits.filter(({ text }) => text.wrapper !== 'self-check') : hits
+    const probe = [reading.outside, reading.inside].find(item => item !== undefined && (item.outcome === 'wrong-body' || item.outcome === 'empty-body' || (item.outcome === 'status' && item.status === 404)))
+    const how = reading.failure?.status !== undefined ? `status ${reading.failure.status}` : probe?.bodyKind !== undefined ? probe.bodyKind.replaceAll('-', ' ') : 'a foreign body'
+    const support: Citation<Facts>[] = [
+      ...probe !== undefined && reading.live ? [probe === reading.outside ? 'probeFromOutside' as const : 'probeFromCluster' as const] : [],
+      ...rival !== undefined || entry !== undefined ? ['routing' as const] : []
+    ]
+    if (best !== undefined) {
+      if (!reading.asked && reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
+      // Our own look at the path while the solver should answer makes one wrong answer two.
+      const confirmed = reading.live && probe !== undefined
+      return { is: 'found', confidence: best.rule.confidence === 'possible' && (confirmed || entry !== undefined) ? 'likely' : best.rule.confidence, blanks: { how, who }, because: [best, ...more.slice(0, 1), ...support] }
+    }
+    if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
+    if (reading.asked && reading.ca?.kind !== 'other') return notApplicable
+    if (!isForeignAnswer(reading.failure) || reading.failure?.status === 401 || reading.failure?.status === 403) return notApplicable
+    // One address of several gives the wrong answer: front servers that do not agree.
+    return { is: 'found', confidence: reading.failure!.by === 'outside' ? 'likely' : 'possible', blanks: { how, who }, because: [reading.failure!.cite, ...support.filter(item => item !== reading.failure!.cite)] }
+  }
+})

@@ -1,0 +1,61 @@
+import { defineCause, notApplicable, type Citation } from '../cause.ts'
+import { hintOf, http01Facts, readHttp01, saidByCa } from '../http01.ts'
+import { valueIn } from '../reading.ts'
+
+type Facts = 'addresses' | 'routing' | 'caRecord' | 'probeFromOutside' | 'probeFromCluster'
+
+/** The address is right, but nothing lets a connection to port 80 through. */
+export default defineCause({
+  id: 'http01-port80-blocked',
+  since: '0.1.0',
+  stage: 'validation',
+  needs: [],
+  wants: [...http01Facts, 'addresses', 'routing', 'caRecord'],
+  variants: ['timeout', 'refused'],
+  title: 'Port 80 of {address} is closed from the internet ({how})',
+  meaning: 'HTTP-01 always begins on port 80, and a connection to {address}:80 ends with "{how}". A firewall, a security group or a missing listener stands before the ingress of {dnsName}.',
+  remedy: [
+    { do: 'Ask from outside the cluster.', run: 'curl -sv --connect-timeout 10 http://{dnsName}/.well-known/acme-challenge/test' },
+    { do: 'See whether the load balancer has port 80 at all.', run: 'kubectl get service -A --field-selector spec.type=LoadBalancer -o wide' },
+    'Allow TCP 80 from anywhere (0.0.0.0/0 and ::/0) to {address}: CAs do not publish the addresses they come from.',
+    { do: 'Then start a new attempt.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
+  ],
+  texts: [
+    ...saidByCa('timeout during connect', { confidence: 'proven', variant: 'timeout' }),
+    ...saidByCa('dial tcp \\S+:80: (i/o timeout|connect: (connection|operation) timed out)', { confidence: 'proven', variant: 'timeout' }),
+    ...saidByCa('connection refused', { confidence: 'proven', variant: 'refused', unless: ':443: connect|fetching https:' }),
+    ...saidByCa('(network (is )?unreachable|no route to host)', { confidence: 'likely', variant: 'timeout' }),
+    ...saidByCa('could not connect to validation target', { confidence: 'possible' })
+  ],
+  related: ['http01-dns-points-elsewhere', 'http01-dns-ipv6-broken', 'http01-hairpin-blocked', 'http01-load-balancer-not-synced'],
+
+  examine ({ hits, addresses, routing, caRecord, ...rest }) {
+    const reading = readHttp01(rest)
+    const seen = valueIn(addresses)
+    const closed = hintOf(valueIn(routing), 'no-port-80')
+    const [best, ...more] = hits
+    const used = best?.text.problem?.ip ?? valueIn(caRecord)?.hops.at(-1)?.addressUsed ?? reading.failure?.address ?? seen?.publicAddresses[0]?.address
+    const address = used ?? 'its address'
+    const entry = seen?.publicAddresses.find(item => item.address === used)
+
+    if (best !== undefined) {
+      // IPv6 is tried first; with an IPv4 address beside it the trouble is the AAAA record.
+      if (used?.includes(':') === true && seen?.publicAddresses.some(({ family }) => family === 4) === true) return { is: 'ruled-out', by: [best], because: `The CA failed on the IPv6 address ${used} only.` }
+      const ours = entry?.ownedBy !== undefined
+      const certain = (ours && !reading.servedOutside) || closed !== undefined
+      const confidence = best.rule.confidence === 'proven' && !certain ? 'likely' : best.rule.confidence
+      const variant = best.rule.variant ?? 'timeout'
+      return { is: 'found', confidence, variant, blanks: { address, how: variant }, because: [best, ...more.slice(0, 2), ...seen === undefined ? [] : ['addresses' as const]] }
+    }
+
+    if (reading.ca !== undefined && reading.ca.kind !== 'other') return notApplicable
+    if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
+    const { failure } = reading
+    if (failure === undefined || !['timeout', 'refused', 'unreachable'].includes(failure.kind)) return notApplicable
+    const variant = failure.kind === 'refused' ? 'refused' : 'timeout'
+    const because: [Citation<Facts>, ...Citation<Facts>[]] = [failure.cite, ...closed === undefined ? [] : ['routing' as const]]
+    if (failure.by === 'outside') return { is: 'found', confidence: seen === undefined || seen.publicAddresses.some(({ ownedBy }) => ownedBy !== undefined) ? 'likely' : 'possible', variant, blanks: { address: failure.address ?? address, how: variant }, because }
+    // From inside alone a closed port and a missing way back look the same.
+    return { is: 'found', confidence: closed === undefined ? 'possible' : 'likely', variant, blanks: { address: failure.address ?? address, how: variant }, because }
+  }
+})
