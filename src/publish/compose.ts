@@ -143,13 +143,16 @@ async function composeThread ({ store, config, clock, transport }: ComposeContex
   return { message, revision: incident.revision, payload: { shown: shownOf(finding, message) }, thread, also: [], incident }
 }
 
+/** Above every revision: what is said in passing is never edited. */
+const saidOnce = 2_000_000_000
+
 async function composeNote ({ store, transport }: ComposeContext, row: Delivery): Promise<Composition> {
   if (!transport.can.thread) return { skip: 'obsolete' }
   const thread = await rootPlace(store, row)
   if ('skip' in thread) return thread
   const { text = '', broadcast, mention } = row.payload
   const blocks: KnownBlock[] = mention === undefined ? [paragraph(plain(text))] : [{ type: 'section', text: { type: 'mrkdwn', text: mention } }, paragraph(plain(text))]
-  return { message: { text, blocks }, revision: row.wanted, payload: {}, thread, ...(broadcast === true ? { broadcast } : {}), also: [] }
+  return { message: { text, blocks }, revision: saidOnce, payload: {}, thread, ...(broadcast === true ? { broadcast } : {}), also: [] }
 }
 
 async function membersOf (store: DeliveryStore, pages: Delivery[]): Promise<Delivery[]> {

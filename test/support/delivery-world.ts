@@ -11,6 +11,7 @@ import type { Config } from '../../src/shared/config/config.ts'
 import { loadConfig } from '../../src/shared/config/load.ts'
 import { openStore, type Store } from '../../src/shared/store/store.ts'
 import type { Alert } from '../../src/shared/types/common.ts'
+import { slackTransport } from '../../src/publish/slack/transport.ts'
 import { makeFinding } from '../../src/publish/finding.ts'
 import type { FoundCause } from '../../src/shared/types/diagnosis.ts'
 import { startFakeSlack, type FakeSlack } from './fake-slack.ts'
@@ -25,6 +26,8 @@ export interface DeliveryWorld {
   fire (alerts: Alert | Alert[]): Promise<string[]>
   /** Saves a look that found a cause. */
   diagnose (incident: string, cause?: string): Promise<void>
+  /** Resolves an alert, and lets the last look at its incident say so. */
+  resolve (alert: Alert): Promise<void>
   /** Ends deliveries and starts them on the same store. */
   again (options?: Partial<DeliveriesOptions>): Promise<void>
 }
@@ -39,19 +42,20 @@ export function anAlert (name = 'shop-tls', change: Partial<Alert> = {}): Alert 
 }
 
 /** A store, a fake Slack and deliveries between them; everything is closed with the test. */
-export async function deliveryWorld (t: Test, options: { env?: Record<string, string>, change?: (config: Config) => void, limits?: Partial<Limits>, interactive?: boolean, start?: boolean } = {}): Promise<DeliveryWorld> {
+export async function deliveryWorld (t: Test, options: { env?: Record<string, string>, change?: (config: Config) => void, limits?: Partial<Limits>, interactive?: boolean, timeout?: number, fault?: FakeSlack['fault'] } = {}): Promise<DeliveryWorld> {
   const slack = await startFakeSlack()
+  if (options.fault !== undefined) slack.fault = options.fault
   const dataDir = mkdtempSync(join(tmpdir(), 'acme-triage-deliveries-'))
   const config = loadConfig({ ACME_TRIAGE_DATA_DIR: dataDir, SLACK_BOT_TOKEN: 'xoxb-test', SLACK_CHANNEL: 'C1', SLACK_API_URL: slack.url, ACME_TRIAGE_PUBLIC_URL: 'https://triage.example', ...options.env })
   options.change?.(config)
   const clock = { now: Date.now }
   const store = await openStore({ dataDir, clock, flapWindow: config.slack.flapWindow })
   const begin = (more: Partial<DeliveriesOptions> = {}): Promise<Deliveries> => startDeliveries({
-    config, store, clock, route: direct, log: pino({ level: process.env.TEST_LOG ?? 'silent' }), limits: { ...quick, ...options.limits }, ...(options.interactive === undefined ? {} : { interactive: options.interactive }), ...more
+    config, store, clock, route: direct, ...(options.timeout === undefined ? {} : { transport: slackTransport(config.slack, direct, options.timeout)! }), log: pino({ level: process.env.TEST_LOG ?? 'silent' }), limits: { ...quick, ...options.limits }, ...(options.interactive === undefined ? {} : { interactive: options.interactive }), ...more
   })
   const world: DeliveryWorld = {
     slack, store, config, dataDir,
-    deliveries: options.start === false ? undefined as unknown as Deliveries : await begin(),
+    deliveries: await begin(),
     async fire (alerts) {
       const list = Array.isArray(alerts) ? alerts : [alerts]
       const accepted = await store.intake.accept({
@@ -61,15 +65,19 @@ export async function deliveryWorld (t: Test, options: { env?: Record<string, st
           place: { key: `${alert.labels.namespace}/${alert.labels.certificate}`, cluster: '', namespace: alert.labels.namespace!, certificate: alert.labels.certificate!, order: alert.labels.name! }
         }))
       })
-      world.deliveries?.wake()
+      world.deliveries.wake()
       return [...accepted.opened, ...accepted.joined]
+    },
+    async resolve (alert) {
+      await world.fire({ ...alert, status: 'resolved', endsAt: alert.startsAt + 600_000 })
+      for (const { id, state } of (await store.incidents.page({ limit: 50 })).rows) if (state === 'resolved') await world.diagnose(id)
     },
     async diagnose (incident, cause = 'http01-port80-blocked') {
       const row = await store.incidents.get(incident)
       const [alert] = await store.incidents.alerts(incident)
       const found: FoundCause = { id: cause, confidence: 'proven', domains: ['shop.example.com'], window: '10m', summary: `port 80 is closed (${cause})`, meaning: 'Nobody gets in.', steps: [{ text: 'Open port 80.', changes: true }], evidence: [{ source: 'acme', ref: 'CA record', text: 'timeout' }] }
       const finding = makeFinding({
-        incident: { id: incident, state: 'diagnosed', namespace: row!.namespace, certificate: row!.certificate, order: row!.order_name, opened: row!.opened_at },
+        incident: { id: incident, state: row!.state === 'open' ? 'diagnosed' : 'resolved', ...(row!.closed_at === null ? {} : { closed: row!.closed_at }), namespace: row!.namespace, certificate: row!.certificate, order: row!.order_name, opened: row!.opened_at },
         alert: alert!, links: { report: `https://triage.example/incidents/${incident}` }, timings: { diagnosis: 1_000 },
         diagnosis: {
           format: 1, incident: { namespace: row!.namespace, certificate: row!.certificate, order: row!.order_name, domains: [] }, verdict: 'cause', causes: [found], alsoFits: [], ruledOut: [], cannotTell: [],
@@ -83,15 +91,15 @@ export async function deliveryWorld (t: Test, options: { env?: Record<string, st
         finding: JSON.stringify(finding), changed: true, deliveries: []
       })
       await store.jobs.release()
-      world.deliveries?.wake()
+      world.deliveries.wake()
     },
     async again (more) {
-      await world.deliveries?.stop()
+      await world.deliveries.stop()
       world.deliveries = await begin(more)
     }
   }
   t.teardown(async () => {
-    await world.deliveries?.stop()
+    await world.deliveries.stop()
     await store.close()
     await slack.close()
     rmSync(dataDir, { recursive: true, force: true })
