@@ -48,7 +48,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   const log = givenLog ?? buildLog({ level: config.log.level, secrets: secretsOf(config) })
   const store = given ?? await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, clock, flapWindow: config.slack.flapWindow })
   const metrics = buildMetrics()
-  const investigate = givenInvestigate ?? buildInvestigate(config, clients, clock)
+  const investigate = givenInvestigate ?? buildInvestigate(config, clients, clock, query => store.recorder.read(query))
   const looker = buildLooker({ config, store, clock, metrics, log, investigate, canLookAgain: clients.kubernetes !== undefined, onSaved: () => { deliveries.wake() } })
   const deliveries = await startDeliveries({
     config, store, clock, log, route: clients.route ?? direct,

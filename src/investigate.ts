@@ -1,11 +1,12 @@
-import { buildDiagnoser, type Diagnoser } from './diagnose/run.ts'
+import { subjectHints } from './accept/subject.ts'
+import type { OutsideClients } from './collect/outside-clients.ts'
 import { collect } from './collect/run.ts'
 import { correlate } from './correlate/correlate.ts'
-import type { OutsideClients } from './collect/outside-clients.ts'
+import { buildDiagnoser, type Diagnoser } from './diagnose/run.ts'
 import type { KubernetesClient } from './shared/clients/kubernetes.ts'
 import type { Config } from './shared/config/config.ts'
 import type { Case } from './shared/types/case.ts'
-import type { Alert, Clock } from './shared/types/common.ts'
+import type { Alert, Clock, Millis } from './shared/types/common.ts'
 import type { Diagnosis } from './shared/types/diagnosis.ts'
 import type { Observations, RecordedState } from './shared/types/observations.ts'
 
@@ -14,15 +15,20 @@ export interface LookClients { kubernetes?: KubernetesClient, outside?: OutsideC
 
 export interface Investigation { observations: Observations, case: Case, diagnosis: Diagnosis }
 
-/** Everything from an alert to its diagnosis. Never throws for what the outside does. */
-export type Investigate = (request: { alerts: Alert[], recorded?: RecordedState[], signal?: AbortSignal }) => Promise<Investigation>
+/** Everything from the alerts of one incident, the leading one first, to its diagnosis. Never throws for what the outside does. */
+export type Investigate = (alerts: [Alert, ...Alert[]]) => Promise<Investigation>
 
-/** Joins collect, correlate and diagnose. The catalogue is compiled once. */
-export function buildInvestigate (config: Config, clients: LookClients, clock: Clock): Investigate {
+/** Where the flight recorder's memory is read. */
+export type ReadRecorded = (query: { namespace: string, since: Millis, orders?: string[] }) => Promise<RecordedState[]>
+
+/** Joins collect, correlate and diagnose. The catalogue is compiled once, at the first call. */
+export function buildInvestigate (config: Config, clients: LookClients, clock: Clock, recorded?: ReadRecorded): Investigate {
   let diagnoser: Diagnoser | undefined
-  return async ({ alerts, recorded }) => {
-    const observations = await collect({ alerts, cluster: config.cluster, clusterLabel: config.clusterLabel }, clients, clock, { deadline: config.collect.deadline })
-    if (recorded !== undefined && recorded.length > 0) observations.recorded.push(...recorded)
+  return async alerts => {
+    const [{ labels, annotations }] = alerts
+    const { hints, domains, lint } = subjectHints(labels, annotations, { clusterLabel: config.clusterLabel, cluster: config.cluster })
+    const { deadline, logBytes } = config.collect
+    const observations = await collect({ alerts, hints, domains, lint }, clients, clock, { deadline, logBytes, certManagerNamespace: config.kubernetes.certManagerNamespace, recorded })
     const incident = correlate(observations)
     diagnoser ??= buildDiagnoser(undefined, config.causes)
     return { observations, case: incident, diagnosis: diagnoser.diagnose(incident) }

@@ -64,7 +64,7 @@ export function buildLooker (options: LookOptions): Looker {
   async function look (incident: Incident, alerts: Alert[], alert: Alert): Promise<LookResult> {
     const began = clock.now()
     const before = parse<Finding>(incident.finding)
-    const investigation = await investigate({ alerts: order(alerts, alert), recorded: await recordedFor(incident) })
+    const investigation = await investigate(order(alerts, alert))
     const { observations, case: seen, diagnosis } = investigation
     const milliseconds = clock.now() - began
     const healed = healedBy(seen)
@@ -115,7 +115,7 @@ export function buildLooker (options: LookOptions): Looker {
   async function whatFixed (incident: Incident, alerts: Alert[], alert: Alert): Promise<string | undefined> {
     if (!canLookAgain || incident.certificate === '' || incident.finding === null) return undefined
     try {
-      return healedBy((await investigate({ alerts: order(alerts, alert) })).case)
+      return healedBy((await investigate(order(alerts, alert))).case)
     } catch (error) {
       log.warn({ incident: incident.id, err: error }, 'what fixed it cannot be seen')
       return undefined
@@ -168,10 +168,6 @@ export function buildLooker (options: LookOptions): Looker {
     return placeOf(labels, {}, config).place?.key ?? ''
   }
 
-  function recordedFor (incident: Incident) {
-    return config.recorder.enabled && incident.namespace !== '' ? store.recorder.read({ namespace: incident.namespace, since: clock.now() - config.recorder.keep }) : Promise.resolve([])
-  }
-
   function tell ({ case: seen, diagnosis }: Investigation, milliseconds: Millis, incident: Incident, alert: Alert): void {
     const [top] = diagnosis.causes
     const seconds = milliseconds / 1_000
@@ -198,7 +194,7 @@ function leading (alerts: Alert[]): Alert | undefined {
   return alerts.find(({ status }) => status === 'firing') ?? alerts.at(-1)
 }
 
-const order = (alerts: Alert[], first: Alert): Alert[] => [first, ...alerts.filter(alert => alert !== first)]
+const order = (alerts: Alert[], first: Alert): [Alert, ...Alert[]] => [first, ...alerts.filter(alert => alert !== first)]
 
 function namesOf (seen: Case, incident: Incident): { namespace: string, certificate: string, order_name: string } {
   const { subject } = seen

@@ -21,7 +21,7 @@ export async function run ([subject = '']: string[], options: { config?: string,
     const alert: Alert = {
       status: 'firing', labels: { alertname: 'acme-triage diagnose', namespace, certificate }, annotations: {}, startsAt: now, generatorURL: '', fingerprint: ''
     }
-    const { case: seen, diagnosis } = await buildInvestigate(config, clients, clock)({ alerts: [alert] })
+    const { case: seen, diagnosis } = await buildInvestigate(config, clients, clock)([alert])
     if (options.json === true) {
       process.stdout.write(`${JSON.stringify(diagnosis)}\n`)
       return diagnosis.verdict === 'cause' ? 0 : 3

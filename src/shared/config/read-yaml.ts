@@ -54,11 +54,19 @@ export function readConfigFile (file: string): ConfigFile {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
   const [mistake] = document.errors
   if (mistake !== undefined) throw new TriageError('CONFIG_YAML', { where: place(file, lines, mistake.pos[0]), why: firstLine(mistake.message) })
-  const value: unknown = document.toJS({ maxAliasCount: 50 })
+  const value = plain(document, file)
   if (value === null || value === undefined) return {}
   const validate = new Ajv({ allErrors: true, strict: true, strictTypes: false, verbose: true }).compile<ConfigFile>(JSON.parse(readFileSync(schema, 'utf8')) as object)
   if (validate(value)) return value
   throw invalid(file, document, lines, validate.errors ?? [])
+}
+
+function plain (document: Document, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 50 }) as unknown
+  } catch (error) {
+    throw new TriageError('CONFIG_YAML', { where: file, why: reasonOf(error) }, { cause: error })
+  }
 }
 
 function invalid (file: string, document: Document, lines: LineCounter, found: ErrorObject[]): TriageError {
