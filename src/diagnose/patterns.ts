@@ -1,46 +1,57 @@
-import { RE2JS, RE2Set } from 're2js'
+import { RE2JS } from 're2js'
 import type { Text } from '../shared/types/case.ts'
 import type { Cause, Hit, TextRule } from './cause.ts'
+import { requiredLiterals } from './literals.ts'
 
 const flags = RE2JS.CASE_INSENSITIVE | RE2JS.DOTALL
 /** Longer texts are cut before matching; what means something stands at the start. */
 const longest = 16_384
 
-interface CompiledRule { cause: string, rule: TextRule, pattern: RE2JS, unless?: RE2JS }
+interface CompiledRule { cause: string, rule: TextRule, pattern: RE2JS, unless?: RE2JS, literals?: number[], named: boolean }
 
-/** All text rules of a list of causes as one automaton: each text is scanned once, in linear time. */
+/** All text rules of a list of causes, matched in linear time. */
 export interface PatternSet {
   /** Every rule that matches this text, by cause id. */
   match (text: Text): { cause: string, hit: Hit }[]
 }
 
-/** Compiles the rules; throws with the cause's id when a pattern is not RE2 syntax. */
+/**
+ * Compiles the rules; throws with the cause's id when a pattern is not RE2 syntax.
+ *
+ * A text is scanned once for the literals of all rules, and only rules whose literals it holds
+ * are tried: one automaton of all rules (RE2Set) was measured at half a second for 4 kB of text
+ * that nobody has seen before, because each new character made a new state of 270 patterns.
+ */
 export function compilePatterns (causes: readonly Cause[]): PatternSet {
-  const rules: CompiledRule[] = causes.flatMap(cause => cause.texts.map(rule => compileRule(cause.id, rule)))
-  const set = new RE2Set(RE2Set.UNANCHORED, flags, 64 << 20)
-  for (const { rule } of rules) set.add(rule.match)
-  if (rules.length > 0) set.compile()
+  const literals = new Map<string, number>()
+  const rules: CompiledRule[] = causes.flatMap(cause => cause.texts.map(rule => compileRule(cause.id, rule, literals)))
+  const words = [...literals.keys()]
 
   return {
     match (text) {
-      if (rules.length === 0) return []
       const subject = subjectOf(text)
+      const lower = subject.toLowerCase()
+      const held: (boolean | undefined)[] = []
+      const holds = (literal: number): boolean => held[literal] ??= lower.includes(words[literal]!)
       const matched: { cause: string, hit: Hit }[] = []
-      for (const index of set.match(subject).sort((a, b) => a - b)) {
-        const { cause, rule, pattern, unless } = rules[index]!
-        if (!applies(rule, text) || unless?.matcher(subject).find()) continue
-        const matcher = pattern.matcher(subject)
-        if (!matcher.find()) continue
-        matched.push({ cause, hit: { rule, text, groups: groupsOf(matcher.getNamedGroups()) } })
+      for (const { cause, rule, pattern, unless, named, literals: needed } of rules) {
+        if (!applies(rule, text) || (needed !== undefined && !needed.some(holds))) continue
+        if (!pattern.test(subject) || unless?.test(subject) === true) continue
+        matched.push({ cause, hit: { rule, text, groups: named ? groupsOf(pattern, subject) : {} } })
       }
       return matched
     }
   }
 }
 
-function compileRule (cause: string, rule: TextRule): CompiledRule {
+function compileRule (cause: string, rule: TextRule, literals: Map<string, number>): CompiledRule {
   try {
-    return { cause, rule, pattern: RE2JS.compile(rule.match, flags), unless: rule.unless === undefined ? undefined : RE2JS.compile(rule.unless, flags) }
+    const needed = requiredLiterals(rule.match)?.map(literal => {
+      const index = literals.get(literal) ?? literals.size
+      literals.set(literal, index)
+      return index
+    })
+    return { cause, rule, literals: needed, named: /\(\?P?</.test(rule.match), pattern: RE2JS.compile(rule.match, flags), unless: rule.unless === undefined ? undefined : RE2JS.compile(rule.unless, flags) }
   } catch (error) {
     throw new Error(`${cause}: the pattern ${rule.match} is not RE2 syntax: ${(error as Error).message}`, { cause: error })
   }
@@ -63,6 +74,8 @@ function applies ({ in: sources, when }: TextRule, { evidence, wrapper, problem,
   return true
 }
 
-function groupsOf (groups: Record<string, string | null>): Record<string, string> {
-  return Object.fromEntries(Object.entries(groups).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+function groupsOf (pattern: RE2JS, subject: string): Record<string, string> {
+  const matcher = pattern.matcher(subject)
+  if (!matcher.find()) return {}
+  return Object.fromEntries(Object.entries(matcher.getNamedGroups()).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
 }

@@ -2,6 +2,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { defineCause } from '../../src/diagnose/cause.ts'
 import { causes } from '../../src/diagnose/index.ts'
+import { requiredLiterals } from '../../src/diagnose/literals.ts'
 import { compilePatterns } from '../../src/diagnose/patterns.ts'
 import { buildDiagnoser } from '../../src/diagnose/run.ts'
 import { fill, fillCommand } from '../../src/diagnose/wording.ts'
@@ -140,4 +141,35 @@ t.test('a command takes a hostile value as one word', async t => {
   t.equal(fillCommand('dig CAA {zone} -o jsonpath="{.spec}"', { zone: 'a.example' }), 'dig CAA a.example -o jsonpath="{.spec}"')
   t.equal(fillCommand('kubectl -n {namespace} get x', {}), 'kubectl -n <namespace> get x')
   t.equal(fill('of {constructor}', {}), 'of <constructor>', 'names of the prototype are no blanks')
+})
+
+t.test('the literals of a pattern are held by whatever it matches', async t => {
+  t.same(requiredLiterals('a(b|cd)+ef?gh'), ['gh'])
+  t.same(requiredLiterals('(?P<what>\\w+) looking up caa for'), [' looking up caa for'])
+  t.same(requiredLiterals('(too many|not enough) things?'), ['too many', 'not enough'])
+  t.same(requiredLiterals('x{2,}|ab[cd]|a.b'), undefined, 'a branch of single letters needs nothing')
+  t.same(requiredLiterals('.'), undefined)
+  let tried = 0
+  for (const { id, texts } of causes) for (const { match } of texts) {
+    const literals = requiredLiterals(match)
+    const samples = literals === undefined ? [] : samplesOf(match)
+    tried += samples.length
+    for (const sample of samples) if (!literals!.some(literal => sample.toLowerCase().includes(literal))) t.fail(`${id}: ${match} matches ${JSON.stringify(sample)}, which holds none of ${literals!.join(', ')}`)
+  }
+  t.ok(tried > 300, `${tried} strings were tried`)
+})
+
+/** Strings that the pattern matches; none for syntax that the generator does not know. */
+function samplesOf (pattern: string): string[] {
+  try {
+    return fc.sample(fc.stringMatching(new RegExp(pattern.replaceAll('(?P<', '(?<').replaceAll('\\b', ''))), { numRuns: 3, seed: 7 })
+  } catch {
+    return []
+  }
+}
+
+t.test('hostile texts cost little and hide nothing', async t => {
+  const start = '429 urn:ietf:params:acme:error:rateLimited: too many new orders (300) from this account '
+  t.same(heads(aCase({ texts: [order(start + 'is forbidden: user "system:serviceaccount:'.repeat(400))] })), ['acme-rate-limited[new-orders-per-account]'])
+  t.same(heads(aCase({ texts: [order('a'.repeat(16_384) + start)] })), [], 'what means something stands in the first 16 kB')
 })
