@@ -39,10 +39,12 @@ export function failingOrders (orders: KubeObject[], challenges: KubeObject[], s
 /** Certificates that never got as far as an order: the issuer is missing, the request is refused. */
 export function failingCertificates (certificates: KubeObject[], startsAt: Millis, now: Millis): KubeObject[] {
   return certificates.filter(certificate => {
-    const ready = conditionOf(certificate, 'Ready')
-    if (ready?.status !== 'False' || now - created(certificate) < patience) return false
+    if (now - created(certificate) < patience) return false
+    const issuing = conditionOf(certificate, 'Issuing')
     const failed = time(text(certificate, 'status', 'lastFailureTime'))
-    return conditionOf(certificate, 'Issuing')?.status === 'True' || (failed !== undefined && failed > startsAt - day)
+    // A renewal fails while Ready still says True: what hangs in Issuing counts.
+    const hangs = issuing?.status === 'True' && now - (time(issuing.lastTransitionTime) ?? 0) > patience
+    return hangs || (failed !== undefined && failed > startsAt - day && conditionOf(certificate, 'Ready')?.status === 'False')
   }).sort((a, b) => (time(text(b, 'status', 'lastFailureTime')) ?? 0) - (time(text(a, 'status', 'lastFailureTime')) ?? 0) || compareNames(a, b))
 }
 

@@ -24,7 +24,7 @@ const ofCluster = [
   'peerauthentications.security.istio.io', 'destinationrules.networking.istio.io'
 ]
 /** Kinds of which a cluster may have thousands; what is of no interest is dropped after reading. */
-const large = ['deployments.apps', 'services', 'ingresses.networking.k8s.io', 'httproutes.gateway.networking.k8s.io', 'daemonsets.apps', 'challenges.acme.cert-manager.io', 'orders.acme.cert-manager.io', 'certificates.cert-manager.io']
+const large = ['deployments.apps', 'services', 'ingresses.networking.k8s.io', 'httproutes.gateway.networking.k8s.io', 'daemonsets.apps', 'challenges.acme.cert-manager.io', 'orders.acme.cert-manager.io', 'certificates.cert-manager.io', 'issuers.cert-manager.io']
 
 export interface Early { version: Promise<Look<string>>, certManager: Promise<CertManager> }
 
@@ -108,6 +108,8 @@ async function keepNeighbours (gathering: Gathering, namespace: string | undefin
   gathering.keep(neighbours(certificates, subject, domains, 1_000))
   gathering.keep(neighbours(orders, subject, domains, 500))
   gathering.keep(challenges.slice(0, 500).map(outline))
+  // For "did you mean": an Issuer of the same name in another namespace.
+  gathering.keep((await others('issuers.cert-manager.io')).slice(0, 200).map(object => slim(object, false)))
 }
 
 /** What a request meets on its way: Services with addresses, Ingresses and routes for the names, their controllers and policies. */
@@ -117,7 +119,7 @@ async function keepWay (gathering: Gathering, namespace: string | undefined, dom
   ) as [KubeObject[], KubeObject[], KubeObject[], KubeObject[], KubeObject[]]
   const workloads = [...deployments, ...daemonsets].filter(isDoorkeeper)
   const doors = [...new Set(workloads.filter(isDoor).map(({ metadata }) => metadata.namespace).filter(door => door !== undefined && door !== namespace && door !== 'kube-system'))].slice(0, 6) as string[]
-  gathering.keep(workloads.slice(0, 100).map(object => slim(object)))
+  gathering.keep([...workloads.slice(0, 100), ...deployments.filter(({ metadata }) => metadata.namespace === namespace).slice(0, 50)].map(object => slim(object)))
   gathering.keep(services.filter(service => text(service, 'spec', 'type') === 'LoadBalancer' || list(service, 'status', 'loadBalancer', 'ingress').length > 0 || list(service, 'spec', 'externalIPs').length > 0 || doors.includes(service.metadata.namespace ?? '')).slice(0, 300).map(object => slim(object)))
   gathering.keep(ingresses.filter(ingress => ingressBears(ingress, domains)).slice(0, 300).map(object => slim(object)))
   gathering.keep(routes.filter(route => routeBears(route, domains)).slice(0, 300).map(object => slim(object)))

@@ -92,7 +92,7 @@ export const routeBears = (route: KubeObject, domains: string[]): boolean => {
 }
 
 /** Programs that bring requests to Pods, or answer for DNS providers. */
-const doorkeepers = /ingress|gateway|traefik|haproxy|contour|envoy|istio|kong|apisix|nginx|ambassador|emissary|cilium|skipper|voyager|webhook|external-dns|load-?balancer|metallb|cloudflared|caddy|pomerium|oauth2/i
+const doorkeepers = /ingress|gateway|traefik|haproxy|contour|envoy|istio|kong|apisix|nginx|ambassador|emissary|cilium|skipper|voyager|webhook|external-dns|load-?balancer|metallb|cloudflared|caddy|pomerium|oauth2|router-/i
 
 export const isDoorkeeper = (workload: KubeObject): boolean => {
   const containers = list(workload, 'spec', 'template', 'spec', 'containers')
@@ -100,7 +100,7 @@ export const isDoorkeeper = (workload: KubeObject): boolean => {
 }
 
 /** Namespaces of ingress and gateway controllers; those of webhooks and DNS tools are no doors. */
-const doors = /ingress|gateway|traefik|haproxy|contour|envoy|istio|kong|apisix|ambassador|emissary|skipper/i
+const doors = /ingress|router-|gateway|traefik|haproxy|contour|envoy|istio|kong|apisix|ambassador|emissary|skipper/i
 export const isDoor = (workload: KubeObject): boolean => {
   const containers = list(workload, 'spec', 'template', 'spec', 'containers')
   return doors.test(workload.metadata.name) || containers.some(container => /ingress-controller|ingress-nginx|traefik|haproxy|contour|envoy|istio\/(pilot|proxyv2)|kong|apisix/i.test(text(container, 'image')))
