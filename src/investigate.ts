@@ -2,7 +2,7 @@ import { subjectHints } from './accept/subject.ts'
 import type { OutsideClients } from './collect/outside-clients.ts'
 import { collect } from './collect/run.ts'
 import { correlate } from './correlate/correlate.ts'
-import { buildDiagnoser, type Diagnoser } from './diagnose/run.ts'
+import { buildDiagnoser, diagnose, type Diagnoser } from './diagnose/run.ts'
 import type { KubernetesClient } from './shared/clients/kubernetes.ts'
 import type { Config } from './shared/config/config.ts'
 import type { Case } from './shared/types/case.ts'
@@ -30,7 +30,8 @@ export function buildInvestigate (config: Config, clients: LookClients, clock: C
     const { deadline, logBytes } = config.collect
     const observations = await collect({ alerts, hints, domains, lint }, clients, clock, { deadline, logBytes, certManagerNamespace: config.kubernetes.certManagerNamespace, recorded })
     const incident = correlate(observations)
-    diagnoser ??= buildDiagnoser(undefined, config.causes)
+    // Without a policy one compiled catalogue serves the whole process: replay makes hundreds of these.
+    diagnoser ??= Object.keys(config.causes).length === 0 ? { diagnose } : buildDiagnoser(undefined, config.causes)
     return { observations, case: incident, diagnosis: diagnoser.diagnose(incident) }
   }
 }

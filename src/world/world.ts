@@ -44,7 +44,7 @@ export interface World {
   resolvers: { cluster: string[], public: string[] }
   /** The names under `outside`. */
   outsideNames: string[]
-  /** Where probes stood that saw something: `internet` and the names under `outside`; empty when the case has neither DNS nor web. */
+  /** Where probes stood that saw something: `internet`, when anything of the case was seen from there, and the names under `outside`. */
   outsideVantages(): string[]
   /** Lets every route of this world through to a server of ours, such as an outside probe. */
   pass(host: string, port: number): void
@@ -74,7 +74,7 @@ export async function openWorld (given: CaseDirectory | string, { latencyMs = 0 
   passed.add(`${loopback}:${kubernetes.port}`)
 
   const views: Views = { dns, outsideNames: [...directory.dns?.outside.keys() ?? []] }
-  const clusterResolvers = [...new Set([...clusterDns(directory), clusterResolver])].slice(0, 1)
+  const clusterResolvers = [clusterDns(directory) ?? clusterResolver]
   const nameServers = nameServerAddresses(dns)
   let files: Promise<string> | undefined
   const kubeconfig = kubeconfigFor(kubernetes.port)
@@ -98,9 +98,9 @@ export async function openWorld (given: CaseDirectory | string, { latencyMs = 0 
       return routeWeb({ endpoints, authorities, views, vantage }, name, port)
     },
     trust: worldTrust(),
-    resolvers: { cluster: clusterResolvers, public: publicResolvers.slice(0, 3).filter((_, index) => index % 2 === 0) },
+    resolvers: { cluster: clusterResolvers, public: ['1.1.1.1', '8.8.8.8'] },
     outsideNames: views.outsideNames,
-    outsideVantages: () => directory.dns === undefined && directory.http === undefined ? [] : ['internet', ...views.outsideNames],
+    outsideVantages: () => [...(seesInternet(directory) ? ['internet'] : []), ...views.outsideNames],
     pass (host, port) { passed.add(`${plainName(host)}:${port}`) },
     requests,
     emit: (type, object) => kubernetes.api?.emit(type, object),
@@ -114,6 +114,11 @@ export async function openWorld (given: CaseDirectory | string, { latencyMs = 0 
       ])
     }
   }
+}
+
+/** Something in the case was seen from the internet, so that a probe there would have answered. */
+function seesInternet ({ dns, http }: CaseDirectory): boolean {
+  return dns?.resolvers.has('public') === true || (http ?? []).some(({ from }) => from === undefined || from.some((name) => name !== 'cluster'))
 }
 
 interface Resolver { view: DnsView, server: DnsServer }
@@ -174,11 +179,11 @@ function acmeAnswers ({ acme }: CaseDirectory): Map<string, AcmeAnswer> {
 }
 
 /** The cluster IP of the cluster's DNS Service, when the case shows it. */
-function clusterDns ({ objects }: CaseDirectory): string[] {
+function clusterDns ({ objects }: CaseDirectory): string | undefined {
   const service = objects.find(({ kind, apiVersion, metadata }) => kind === 'Service' && apiVersion === 'v1' && metadata.namespace === 'kube-system' && metadata.labels?.['k8s-app'] === 'kube-dns') ??
     objects.find(({ kind, metadata }) => kind === 'Service' && metadata.namespace === 'kube-system' && metadata.name === 'kube-dns')
   const address = service?.spec?.['clusterIP']
-  return typeof address === 'string' && isIP(address) !== 0 ? [address] : []
+  return typeof address === 'string' && isIP(address) !== 0 ? address : undefined
 }
 
 /** Addresses of the listed authoritative servers, as anybody who is listed resolves them. */
