@@ -28,7 +28,7 @@ export async function buildProbeServer (options: ProbeServerOptions): Promise<Fa
   const { clients, concurrency = 16, perMinute = 240, deadline = 4000 } = options
   const digests = options.tokens.map(digest)
   const https = options.tls === undefined ? null : options.tls
-  const server = fastify({ https, bodyLimit: 4096, disableRequestLogging: true, requestTimeout: 10_000, ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } }) as unknown as FastifyInstance
+  const server = fastify({ https, bodyLimit: 4096, requestTimeout: 10_000, ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } }) as unknown as FastifyInstance
   const spend = allowance(perMinute, () => clients.clock.now())
   let running = 0
 

@@ -63,7 +63,6 @@ export function buildOutsideClients (probes: Config['probes'], options: OutsideC
   const timeouts = { ...usual, ...options.timeouts }
   const context = trustContext(trust)
   const userAgent = `acme-triage/0.1 (ACME failure diagnosis; ${printable(probes.contact) || 'no contact configured'})`
-  const contexts = new Map<string, AcmeClientOptions['context']>()
   return {
     enabled: probes.enabled,
     clock,
@@ -77,12 +76,7 @@ export function buildOutsideClients (probes: Config['probes'], options: OutsideC
       ...probes.outside.map(({ name, url, token, ca }) => buildOutsideProbe({ name, url, token, route, context: trustContext(trust, ca), timeout: timeouts.probe })),
       ...options.moreProbes ?? []
     ],
-    acme (server, caBundle, skipTlsVerify) {
-      const key = caBundle ?? ''
-      const trusting = contexts.get(key) ?? trustContext(trust, caBundle)
-      if (contexts.size < 50) contexts.set(key, trusting)
-      return { route, clock, timeout: timeouts.acme, context: trusting, server, skipTlsVerify, userAgent }
-    },
+    acme: (server, caBundle, skipTlsVerify) => ({ route, clock, timeout: timeouts.acme, context: trustContext(trust, caBundle), server, skipTlsVerify, userAgent }),
     recent: new LRUCache({ max: 20_000 }),
     interval: probes.interval
   }

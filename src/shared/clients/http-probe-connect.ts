@@ -3,6 +3,7 @@ import { connect as connectTcp, isIP } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect as connectTls, createSecureContext, getCACertificates } from 'node:tls'
 import type { SecureContext, TLSSocket } from 'node:tls'
+import { LRUCache } from 'lru-cache'
 import type { ConnectFailure, TlsSeen } from '../types/observations.ts'
 import type { Route } from './route.ts'
 
@@ -29,8 +30,17 @@ export interface ConnectTarget {
   refuses?: (address: string) => string | undefined
 }
 
-/** Roots of the machine plus what the caller trusts beside them (PEM); made once, since parsing the roots costs milliseconds. */
+const contexts = new LRUCache<string, SecureContext>({ max: 64 })
+
+/** Roots of the machine plus what the caller trusts beside them (PEM). Kept, since parsing the roots costs 40 ms. */
 export function trustContext (...extra: (string | undefined)[]): SecureContext {
+  const key = extra.join('\n')
+  const known = contexts.get(key) ?? makeContext(extra)
+  contexts.set(key, known)
+  return known
+}
+
+function makeContext (extra: (string | undefined)[]): SecureContext {
   const pems = extra.flatMap((text) => text?.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [])
   const readable = pems.filter((pem) => {
     try { return new X509Certificate(pem).raw.length > 0 } catch { return false }
@@ -69,9 +79,10 @@ export async function open (target: ConnectTarget, route: Route, signal: AbortSi
     })
     secure.on('error', () => {})
     await happens(secure, 'secureConnect', signal, name)
+    // Once only: Node 24.21 hands the certificate out the first time it is asked, and never again.
     const certificate = secure.getPeerX509Certificate()
     const nameFits = (isIP(servername) === 0 ? certificate?.checkHost(servername) : certificate?.checkIP(servername)) !== undefined
-    return { socket: secure, tls: describeTls(secure), nameFits }
+    return { socket: secure, tls: describeTls(secure, certificate), nameFits }
   } catch (error) {
     tcp.destroy()
     throw error
@@ -150,8 +161,7 @@ function tlsWords (error: NodeJS.ErrnoException & { reason?: string }): string {
 
 const timeErrors = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
-function describeTls (socket: TLSSocket): TlsSeen {
-  const certificate = socket.getPeerX509Certificate()
+function describeTls (socket: TLSSocket, certificate: X509Certificate | undefined): TlsSeen {
   const code = socket.authorized ? undefined : String((socket.authorizationError as { code?: string } | string | undefined as never) ?? '')
   // Dates are judged against the injected clock by whoever reads notAfter; the chain is what is judged here,
   // and OpenSSL looks at dates only after it built a chain to a root.
