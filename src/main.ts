@@ -3,7 +3,8 @@ import { Command, CommanderError } from 'commander'
 import { reasonOf, TriageError } from './shared/errors.ts'
 
 /** What a command's module exports: its files are read only when the command is called. */
-type Run = (values: string[], options: Record<string, unknown>) => Promise<number | void>
+// Each command knows its own options; commander has made them of the flags below.
+type Run = (values: string[], options: never) => Promise<number | void>
 
 interface CommandEntry {
   usage: string
@@ -13,13 +14,23 @@ interface CommandEntry {
 }
 
 const configFlag: [string, string] = ['-c, --config <file>', 'YAML configuration (ACME_TRIAGE_CONFIG)']
+const concurrencyFlag: [string, string] = ['--concurrency <n>', 'cases side by side (4)']
 
 const commands: CommandEntry[] = [
   { usage: 'serve', description: 'receive alerts', options: [configFlag], load: () => import('./cli/serve.ts') },
   {
     usage: 'diagnose <subject>', description: 'look at NAMESPACE/CERTIFICATE now, without an alert',
     options: [configFlag, ['--json', 'the diagnosis as JSON']], load: () => import('./cli/diagnose.ts')
-  }
+  },
+  {
+    usage: 'replay <directories...>', description: 'diagnose recorded incidents with the production code',
+    options: [['--json', 'one line of JSON for each'], ['--concurrency <number>', 'cases side by side']], load: () => import('./cli/replay.ts')
+  },
+  {
+    usage: 'probe', description: 'answer probes of names from where this runs, for a service elsewhere',
+    options: [['--listen <address>', 'host:port'], configFlag, ['--tls-cert <file>', 'PEM'], ['--tls-key <file>', 'PEM']], load: () => import('./cli/probe.ts')
+  },
+  { usage: 'causes [action] [directory]', description: 'the catalogue; check site-local modules', load: () => import('./cli/causes.ts') }
 ]
 
 const program = new Command('acme-triage')
@@ -32,9 +43,9 @@ for (const { usage, description, options = [], load } of commands) {
   const command = program.command(usage).description(description)
   for (const [flags, text] of options) command.option(flags, text)
   command.action(async (...given: unknown[]) => {
-    const values = given.slice(0, -2).flat() as string[]
+    const values = given.slice(0, -2).flat().filter(value => value !== undefined) as string[]
     const { run } = await load()
-    process.exitCode = await run(values, given.at(-2) as Record<string, unknown>) ?? 0
+    process.exitCode = await run(values, given.at(-2) as never) ?? 0
   })
 }
 
