@@ -38,15 +38,16 @@ export async function lookOutside (request: OutsideRequest, clients: OutsideClie
 }
 
 async function lookAtNames (round: Round, request: OutsideRequest): Promise<void> {
-  const ownHosts = await resolveOwnHosts(round, request.clusterHostnames ?? [])
-  const guard = round.clients.guard.owning([...request.clusterAddresses, ...ownHosts.filter((address) => round.clients.guard.refuses(address, 80) === undefined)])
+  // A load balancer's host name makes its public addresses known as ours; a private one behind a name
+  // that anybody may have written into a status is no reason to go there.
+  const guard = round.clients.guard.owning(request.clusterAddresses)
   const zones = new Map<string, ReturnType<typeof findZone>>()
-  await Promise.all(request.identifiers.slice(0, mostIdentifiers).map(async (identifier) => {
+  await Promise.all([resolveOwnHosts(round, request.clusterHostnames ?? []), ...request.identifiers.slice(0, mostIdentifiers).map(async (identifier) => {
     const name = identifier.name.toLowerCase().replace(/\.$/, '')
     const plain = { ...identifier, name }
     if (name === '') return
     await Promise.allSettled(identifier.type === 'ip' ? lookAtAddress(round, plain, guard) : lookAtName(round, plain, request, guard, zones))
-  }))
+  })])
 }
 
 function lookAtAddress (round: Round, identifier: OutsideIdentifier, guard: OutsideClients['guard']): Promise<unknown>[] {

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import packet from 'dns-packet'
 import t from 'tap'
 import { buildDnsClient, splitServer } from '../../../src/shared/clients/dns.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { RequestListener } from 'node:http'
 import t from 'tap'
 import { buildGuard } from '../../../src/shared/clients/guard.ts'
