@@ -14,7 +14,6 @@ interface CommandEntry {
 }
 
 const configFlag: [string, string] = ['-c, --config <file>', 'YAML configuration (ACME_TRIAGE_CONFIG)']
-const concurrencyFlag: [string, string] = ['--concurrency <n>', 'cases side by side (4)']
 
 const commands: CommandEntry[] = [
   { usage: 'serve', description: 'receive alerts', options: [configFlag], load: () => import('./cli/serve.ts') },
@@ -30,6 +29,7 @@ const commands: CommandEntry[] = [
     usage: 'probe', description: 'answer probes of names from where this runs, for a service elsewhere',
     options: [['--listen <address>', 'host:port'], configFlag, ['--tls-cert <file>', 'PEM'], ['--tls-key <file>', 'PEM']], load: () => import('./cli/probe.ts')
   },
+  { usage: 'accuracy <directories...>', description: 'compare replayed cases with their expect.yaml', options: [['--concurrency <number>', 'cases side by side']], load: () => import('./cli/accuracy.ts') },
   { usage: 'causes [action] [directory]', description: 'the catalogue; check site-local modules', load: () => import('./cli/causes.ts') }
 ]
 
