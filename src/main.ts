@@ -27,7 +27,7 @@ const commands: CommandEntry[] = [
   },
   {
     usage: 'probe', description: 'answer probes of names from where this runs, for a service elsewhere',
-    options: [['--listen <address>', 'host:port'], configFlag, ['--tls-cert <file>', 'PEM'], ['--tls-key <file>', 'PEM']], load: () => import('./cli/probe.ts')
+    options: [['--listen <address>', 'host:port'], configFlag, ['--tls-cert <file>', 'PEM'], ['--tls-key <file>', 'PEM']], load: async () => ({ run: probe })
   },
   { usage: 'accuracy <directories...>', description: 'compare replayed cases with their expect.yaml', options: [['--concurrency <number>', 'cases side by side']], load: () => import('./cli/accuracy.ts') },
   { usage: 'causes [action] [directory]', description: 'the catalogue; check site-local modules', load: () => import('./cli/causes.ts') }
@@ -47,6 +47,13 @@ for (const { usage, description, options = [], load } of commands) {
     const { run } = await load()
     process.exitCode = await run(values, given.at(-2) as never) ?? 0
   })
+}
+
+async function probe (_values: string[], options: { listen?: string, config?: string, tlsCert?: string, tlsKey?: string }): Promise<void> {
+  const { runProbe } = await import('./cli/probe.ts')
+  const { address, close } = await runProbe({ ...options, listen: options.listen ?? ':8443' })
+  process.stdout.write(`answering probes on ${address}\n`)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void close() })
 }
 
 try {
