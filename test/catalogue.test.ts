@@ -1,8 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { RE2JS } from 're2js'
 import t from 'tap'
 import { causeFiles, indexSource, readmeTable } from '../src/diagnose/catalogue.ts'
-import { standardBlanks, stages, type Cause } from '../src/diagnose/cause.ts'
+import { faultsOf } from '../src/diagnose/check.ts'
 import { causes } from '../src/diagnose/index.ts'
 import { explains } from '../src/diagnose/rank.ts'
 import { replaceSection } from '../src/cli/generate.ts'
@@ -39,17 +38,7 @@ none(ids.flatMap(id => {
   return wanted.join() === given.join() ? [] : [`${id}: variants are ${given.join(', ') || 'none'}, and should be ${wanted.join(', ') || 'none'}`]
 }), 'variants are the public ones')
 
-none(causes.flatMap(({ id, texts, variants }) => texts.flatMap(({ variant }) => variant === undefined || variants.includes(variant) ? [] : [`${id}: a text gives the variant ${variant}; declare it`])), 'texts give declared variants only')
-
-none(causes.flatMap(({ id, texts }) => texts.flatMap(({ match, unless }) => [match, unless].flatMap(pattern => pattern === undefined || compiles(pattern) ? [] : [`${id}: ${pattern} is not RE2 syntax`]))), 'each pattern is RE2')
-function compiles (pattern: string): boolean {
-  try {
-    RE2JS.compile(pattern)
-    return true
-  } catch {
-    return false
-  }
-}
+none(causes.flatMap(cause => faultsOf(cause, new Set(ids))), 'each module keeps the rules of admission')
 
 const claims = new Map<string, string[]>()
 for (const { id, texts } of causes) for (const { match, when, in: sources } of texts) {
@@ -60,22 +49,4 @@ for (const { id, texts } of causes) for (const { match, when, in: sources } of t
 }
 none([...claims].flatMap(([claim, owners]) => new Set(owners).size === 1 ? [] : [`${[...new Set(owners)].join(' and ')} both claim ${claim}: let one have it`]), 'no two causes claim the same text')
 
-none(causes.flatMap(({ id, stage }) => stages.includes(stage) ? [] : [`${id}: ${stage} is no stage`]), 'stages are known')
-none(causes.flatMap(({ id, related }) => related.filter(other => !(other in catalogueIds)).map(other => `${id}: related ${other} does not exist`)), 'related causes exist')
 none(Object.entries(explains).flatMap(([root, list]) => [root, ...list]).map(name => name.replace(/\[.*/, '')).filter(name => !(name in catalogueIds)).map(name => `rank.ts: ${name} does not exist`), 'the table of roots names existing causes')
-
-none(causes.flatMap(cause => unknownBlanks(cause).map(blank => `${cause.id}: nothing fills {${blank}}`)), 'a cause that is texts alone uses only blanks that are filled')
-function unknownBlanks ({ title, meaning, remedy, texts, examine }: Cause): string[] {
-  if (examine !== undefined) return []
-  const wording = [title, meaning, ...remedy.flatMap(step => typeof step === 'string' ? [step] : [step.do, step.run])].join('\n')
-  const groups = texts.map(({ match }) => [...match.matchAll(/\(\?P?<(\w+)>/g)].map(([, name]) => name))
-  return [...wording.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!).filter(name => !(standardBlanks as readonly string[]).includes(name) && !groups.every(list => list.includes(name)))
-}
-
-none(causes.flatMap(({ id, remedy }) => {
-  const kinds = remedy.flatMap(step => typeof step === 'string' ? [] : [step.changes === true])
-  return kinds.lastIndexOf(false) > kinds.indexOf(true) && kinds.includes(true) ? [`${id}: put the commands that only read before those that change`] : []
-}), 'remedies read before they change')
-none(causes.flatMap(({ id, remedy }) => remedy.flatMap(step => typeof step !== 'string' && step.changes !== true && /\b(delete|edit|apply|patch|scale|rollout restart|annotate|label|cmctl renew|helm (upgrade|install)|create)\b/.test(step.run) ? [`${id}: mark \`${step.run}\` as one that changes`] : [])), 'commands that change are marked')
-none(causes.flatMap(({ id, remedy }) => remedy.some(step => typeof step !== 'string' && step.changes !== true) ? [] : [`${id}: give one command that only reads`]), 'each remedy begins with something to look at')
-none(causes.flatMap(({ id, title, meaning }) => title.length > 120 || title.endsWith('.') || meaning.length > 420 ? [`${id}: title at most 120 characters without a full stop, meaning at most 420`] : []), 'wordings are short')

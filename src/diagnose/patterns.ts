@@ -23,6 +23,15 @@ export interface PatternSet {
  * that nobody has seen before, because each new character made a new state of 270 patterns.
  */
 export function compilePatterns (causes: readonly Cause[]): PatternSet {
+  const known = compiled.get(causes)
+  if (known !== undefined) return known
+  const patterns = compile(causes)
+  compiled.set(causes, patterns)
+  return patterns
+}
+const compiled = new WeakMap<readonly Cause[], PatternSet>()
+
+function compile (causes: readonly Cause[]): PatternSet {
   const literals = new Map<string, number>()
   const rules: CompiledRule[] = causes.flatMap(cause => cause.texts.map(rule => compileRule(cause.id, rule, literals)))
   const words = [...literals.keys()]

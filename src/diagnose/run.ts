@@ -1,6 +1,6 @@
 import type { Case, IdentifierCase, Text } from '../shared/types/case.ts'
 import type { Millis } from '../shared/types/common.ts'
-import type { Confidence, Diagnosis, WindowName } from '../shared/types/diagnosis.ts'
+import type { Diagnosis, WindowName } from '../shared/types/diagnosis.ts'
 import { windowMillis, windows } from '../shared/types/diagnosis.ts'
 import { group, incidentOf, ruledOut, unanswered, windowOf } from './assemble.ts'
 import type { Cause, Hit } from './cause.ts'
@@ -8,18 +8,19 @@ import { authorityOfText, authorityRank, cite, confidences, examine, unique, typ
 import { fallbackList, nextLooks } from './fallback.ts'
 import { causes as catalogue } from './index.ts'
 import { compilePatterns, type PatternSet } from './patterns.ts'
+import type { Policy } from './policy.ts'
 import { compareFindings, followsFailures, isFailureOfAttempt, rank, type Finding } from './rank.ts'
 import { standardBlanksOf } from './wording.ts'
 
-/** What the operator may say of a cause: see `causes:` in the configuration. */
-export type Policy = Record<string, { off?: boolean, lowest?: Confidence, thresholds?: Record<string, number> }>
+export type { Policy }
 
 /** A catalogue ready to run: compiled once, used for every case. */
 export interface Diagnoser { diagnose (incident: Case): Diagnosis }
 
 /** Compiles the patterns of the causes that are not switched off. */
 export function buildDiagnoser (causes: readonly Cause[] = catalogue, policy: Policy = {}): Diagnoser {
-  const active = causes.filter(({ id }) => policy[id]?.off !== true)
+  // The same list stays the same array, so that its patterns are compiled once for all.
+  const active = causes.some(({ id }) => policy[id]?.off === true) ? causes.filter(({ id }) => policy[id]?.off !== true) : causes
   const patterns = compilePatterns(active)
   return { diagnose: incident => run(incident, active, patterns, policy) }
 }
