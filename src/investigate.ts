@@ -2,6 +2,8 @@ import { subjectHints } from './accept/subject.ts'
 import type { OutsideClients } from './collect/outside-clients.ts'
 import { collect } from './collect/run.ts'
 import { correlate } from './correlate/correlate.ts'
+import { causes as catalogue } from './diagnose/index.ts'
+import { loadLocalCauses } from './diagnose/local-causes.ts'
 import { buildDiagnoser, diagnose, type Diagnoser } from './diagnose/run.ts'
 import type { KubernetesClient } from './shared/clients/kubernetes.ts'
 import type { Config } from './shared/config/config.ts'
@@ -23,15 +25,21 @@ export type ReadRecorded = (query: { namespace: string, since: Millis, orders?: 
 
 /** Joins collect, correlate and diagnose. The catalogue is compiled once, at the first call. */
 export function buildInvestigate (config: Config, clients: LookClients, clock: Clock, recorded?: ReadRecorded): Investigate {
-  let diagnoser: Diagnoser | undefined
+  let diagnoser: Promise<Diagnoser> | undefined
   return async alerts => {
     const [{ labels, annotations }] = alerts
     const { hints, domains, lint } = subjectHints(labels, annotations, { clusterLabel: config.clusterLabel, cluster: config.cluster })
     const { deadline, logBytes } = config.collect
     const observations = await collect({ alerts, hints, domains, lint }, clients, clock, { deadline, logBytes, certManagerNamespace: config.kubernetes.certManagerNamespace, recorded })
     const incident = correlate(observations)
-    // Without a policy one compiled catalogue serves the whole process: replay makes hundreds of these.
-    diagnoser ??= Object.keys(config.causes).length === 0 ? { diagnose } : buildDiagnoser(undefined, config.causes)
-    return { observations, case: incident, diagnosis: diagnoser.diagnose(incident) }
+    diagnoser ??= diagnoserOf(config)
+    return { observations, case: incident, diagnosis: (await diagnoser).diagnose(incident) }
   }
+}
+
+/** The catalogue, with the site's own modules. One that is at fault is left out; `causes test DIR` says why. */
+async function diagnoserOf ({ causes, causesDirectory }: Config): Promise<Diagnoser> {
+  // Without a policy one compiled catalogue serves the whole process: replay makes hundreds of these.
+  if (causesDirectory === undefined) return Object.keys(causes).length === 0 ? { diagnose } : buildDiagnoser(undefined, causes)
+  return buildDiagnoser([...catalogue, ...(await loadLocalCauses(causesDirectory, catalogue)).causes], causes)
 }
