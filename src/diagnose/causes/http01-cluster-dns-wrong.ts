@@ -1,0 +1,50 @@
+import { cannotTell, defineCause, notApplicable, type Citation } from '../cause.ts'
+import { http01Facts, readHttp01, selfCheckSays } from '../http01.ts'
+import { valueIn } from '../reading.ts'
+
+type Facts = 'addresses' | 'probeFromOutside' | 'probeFromCluster'
+
+/** Inside the cluster the name means something else than in public DNS, so the self-check goes astray. */
+export default defineCause({
+  id: 'http01-cluster-dns-wrong',
+  since: '0.1.0',
+  stage: 'self-check',
+  needs: [],
+  wants: [...http01Facts, 'addresses'],
+  title: 'Cluster DNS answers differently for {dnsName}: {inside} inside, {outside} in public',
+  meaning: 'cert-manager checks the challenge with the cluster\'s resolver, which gives {inside}; public DNS gives {outside}. The check fails although the CA might succeed.',
+  remedy: [
+    { do: 'Compare the answers.', run: 'kubectl run dns-probe --rm -it --restart=Never --image=busybox -- nslookup {dnsName}; dig +short {dnsName} @1.1.1.1', changes: true },
+    'Correct the internal zone or CoreDNS (stale record, hosts entry, split horizon, search domain with a wildcard, negative cache), or wait for its TTL.',
+    { do: 'Or let the self-check ask other servers: --acme-http01-solver-nameservers.', run: 'kubectl -n {certManagerNamespace} edit deployment cert-manager', changes: true }
+  ],
+  texts: [
+    ...selfCheckSays('lookup \\S+( on \\S+)?: no such host', { confidence: 'possible' }),
+    ...selfCheckSays('lookup \\S+( on \\S+)?: (server misbehaving|.*i/o timeout|.*connection refused|no answer)', { confidence: 'possible' })
+  ],
+  related: ['http01-dns-record-missing', 'http01-hairpin-blocked', 'http01-dns-resolution-failed'],
+
+  examine ({ hits, addresses, ...rest }) {
+    const reading = readHttp01(rest)
+    if (reading.asked) return notApplicable
+    const seen = valueIn(addresses)
+    const [best] = hits
+    if (seen === undefined || seen.publicState === 'unknown') return best === undefined ? notApplicable : cannotTell('public DNS could not be asked, so there is nothing to compare with')
+    if (seen.publicState !== 'ok') return best === undefined && !seen.split ? notApplicable : { is: 'ruled-out', by: ['addresses'], because: 'Public DNS has no answer either.' }
+    if (reading.servedInside) return { is: 'ruled-out', by: ['probeFromCluster'] }
+    const inside = seen.clusterAddresses.length > 0 ? seen.clusterAddresses.join(', ') : seen.clusterState === 'ok' || seen.clusterState === 'unknown' ? 'no address' : seen.clusterState.toUpperCase()
+    const outside = seen.publicAddresses.map(({ address }) => address).join(', ')
+    const blanks = { inside, outside }
+    const dead = seen.clusterState !== 'ok' && seen.clusterState !== 'unknown'
+    if (best !== undefined) return { is: 'found', confidence: 'likely', blanks, because: [best, 'addresses'] }
+    const dialled = reading.selfCheck?.address
+    const astray = dialled !== undefined && !seen.publicAddresses.some(({ address }) => address === dialled)
+    const differ = seen.split || dead || astray
+    if (!differ) return seen.clusterState === 'ok' ? { is: 'ruled-out', by: ['addresses'] } : notApplicable
+    const cited: Citation<Facts>[] = reading.selfCheck === undefined ? [] : [reading.selfCheck.cite]
+    if (reading.selfCheck === undefined && reading.inside === undefined) return notApplicable
+    // A name that means the ingress Service inside is split on purpose, and works.
+    const [first, ...more] = [...cited, 'addresses' as const]
+    return { is: 'found', confidence: reading.selfCheck !== undefined ? 'likely' : 'possible', blanks, because: [first!, ...more] }
+  }
+})

@@ -1,0 +1,36 @@
+import type { Case, IdentifierCase, SolverFacts, Text } from '../shared/types/case.ts'
+
+/** The solver object that the API refused. */
+export type Denied = 'Pod' | 'Service' | 'Ingress' | 'HTTPRoute'
+
+/** Admission webhooks that belong to ingress controllers and look at Ingresses only. */
+export const ingressWebhooks = 'validate\\.nginx\\.ingress\\.kubernetes\\.io|vingress\\.elbv2\\.k8s\\.aws|[^"]*(ingress|konghq|haproxy|traefik|apisix|projectcontour|nginx)[^"]*'
+
+const plurals: readonly [RegExp, Denied][] = [[/^pods/, 'Pod'], [/^services/, 'Service'], [/^ingress/, 'Ingress'], [/^httproute/, 'HTTPRoute']]
+const words: readonly [RegExp, Denied][] = [
+  [/\bhttproutes?\b/i, 'HTTPRoute'], [/\bpods?\b|\bcontainers?\b|securitycontext|runas(user|nonroot|group)|seccomp|acmesolver|capabilities|\bimages?\b/i, 'Pod'],
+  [/nodeports?|\bservices?\b/i, 'Service'], [/\bingress(es)?\b|pathtype|\bpaths?\b|\btls\b|\bhttps\b/i, 'Ingress']
+]
+
+/**
+ * Which of the solver's objects a refusal is about: the API's own plural says it best, then the webhook,
+ * then the policy's words; failing those, the first object that is not there (Pod, Service, Ingress in this order).
+ */
+export function deniedObject ({ core }: Text, solver: SolverFacts | undefined): Denied | undefined {
+  const text = core.slice(0, 4_000)
+  const quoted = /\b(pods?|services?|ingress(?:es)?|httproutes?)(?:\.[a-z0-9.-]+)? "[^"]*" is (?:forbidden|invalid)/i.exec(text)?.[1]?.toLowerCase()
+  const named = quoted === undefined ? undefined : plurals.find(([pattern]) => pattern.test(quoted.replace(/^(pod|service|httproute)$/, '$1s')))?.[1]
+  if (named !== undefined) return named
+  if (new RegExp(`webhook "(${ingressWebhooks})"`, 'i').test(text)) return 'Ingress'
+  const policy = text.replace(/^.*?(denied the request|failed calling webhook)/i, '').replaceAll(/cm-acme-http-solver-\w+/g, '')
+  const spoken = words.find(([pattern]) => pattern.test(policy))?.[1]
+  if (spoken !== undefined) return spoken
+  if (solver === undefined) return undefined
+  return solver.pods.length === 0 ? 'Pod' : solver.services.length === 0 ? 'Service' : solver.ingresses.length === 0 && solver.routes.length === 0 ? 'Ingress' : undefined
+}
+
+/** Refusals by an admission plug-in of some solver object of this identifier; cert-manager's own webhook and a dying namespace apart. */
+export function denials ({ texts }: Case, { name }: IdentifierCase): Text[] {
+  return texts.filter(({ attempt, about, core }) => attempt !== 'earlier' && (about.length === 0 || about.includes(name)) &&
+    /denied the request|denied request|failed calling webhook/i.test(core) && !/webhook\.cert-manager\.io|being terminated/i.test(core))
+}
