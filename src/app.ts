@@ -2,7 +2,7 @@ import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { buildInbox } from './accept/inbox.ts'
 import { webhookRoute } from './accept/webhook-route.ts'
 import { startWorker, type Worker } from './accept/worker.ts'
-import { buildInvestigate, type Investigate, type LookClients } from './investigate.ts'
+import type { Investigate, LookClients } from './investigate.ts'
 import { buildLooker } from './look.ts'
 import { pages } from './pages.ts'
 import { startDeliveries, type Deliveries } from './publish/deliveries.ts'
@@ -48,8 +48,12 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   const log = givenLog ?? buildLog({ level: config.log.level, secrets: secretsOf(config) })
   const store = given ?? await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, clock, flapWindow: config.slack.flapWindow })
   const metrics = buildMetrics()
-  const investigate = givenInvestigate ?? buildInvestigate(config, clients, clock, query => store.recorder.read(query))
-  const looker = buildLooker({ config, store, clock, metrics, log, investigate, canLookAgain: clients.kubernetes !== undefined, onSaved: () => { deliveries.wake() } })
+  const investigate = givenInvestigate ?? later(config, clients, clock, store)
+  const looker = buildLooker({
+    config, store, clock, metrics, log, investigate, canLookAgain: clients.kubernetes !== undefined,
+    recall: async observations => (await import('./correlate/correlate.ts')).correlate(observations),
+    onSaved: () => { deliveries.wake() }
+  })
   const deliveries = await startDeliveries({
     config, store, clock, log, route: clients.route ?? direct,
     metrics: {
@@ -122,6 +126,15 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
       await deliveries.stop()
       if (given === undefined) await store.close()
     }
+  }
+}
+
+/** Collectors, grammars and catalogue are read with the first alert: a service that waits should be small. */
+function later (config: Config, clients: LookClients, clock: Clock, store: Store): Investigate {
+  let built: Promise<Investigate> | undefined
+  return async alerts => {
+    built ??= import('./investigate.ts').then(({ buildInvestigate }) => buildInvestigate(config, clients, clock, query => store.recorder.read(query)))
+    return (await built)(alerts)
   }
 }
 

@@ -3,7 +3,6 @@ import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { healedBy, nextLook } from './accept/watch.ts'
 import { placeOf } from './accept/inbox.ts'
-import { correlate } from './correlate/correlate.ts'
 import { redactObservations } from './collect/redact.ts'
 import type { Investigate, Investigation } from './investigate.ts'
 import { renderAnnotations } from './publish/annotations/text.ts'
@@ -28,6 +27,8 @@ export interface LookOptions {
   metrics: Metrics
   log: Log
   investigate: Investigate
+  /** Makes the case again from observations that were saved. */
+  recall (observations: Observations): Promise<Case>
   /** A cluster is there, so that another look may see something new. */
   canLookAgain: boolean
   /** Something was saved that deliveries should tell. */
@@ -45,7 +46,7 @@ const annotationsFor: Millis = 24 * 3_600_000
 
 /** One look at an incident: investigate, put into words, save in one commit with the end of the job. */
 export function buildLooker (options: LookOptions): Looker {
-  const { config, store, clock, metrics, log, investigate, canLookAgain, onSaved } = options
+  const { config, store, clock, metrics, log, investigate, recall, canLookAgain, onSaved } = options
 
   async function handle (job: Job): Promise<void> {
     const incident = await store.incidents.get(job.incident_id)
@@ -126,7 +127,7 @@ export function buildLooker (options: LookOptions): Looker {
     const packed = await store.incidents.latestObservations(id)
     if (packed === undefined) return undefined
     try {
-      return correlate(JSON.parse((await unzip(packed)).toString()) as Observations)
+      return await recall(JSON.parse((await unzip(packed)).toString()) as Observations)
     } catch (error) {
       // Written by another version, or damaged: the finding does without.
       log.warn({ incident: id, reason: reasonOf(error) }, 'saved observations cannot be read')
