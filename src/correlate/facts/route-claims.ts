@@ -1,6 +1,6 @@
 import type { RouteClaim } from '../../shared/types/case.ts'
 import type { KubeObject } from '../../shared/types/kubernetes.ts'
-import { createdAt, type Snapshot } from '../snapshot.ts'
+import { createdAt } from '../snapshot.ts'
 import { annotationsOf, at, fields, fieldsList, nameOf, string, strings, type Fields } from './fields.ts'
 import { classOf, type Family } from './ingress-controllers.ts'
 import { filterSettings, ingressSettings } from './ingress-settings.ts'

@@ -25,7 +25,7 @@ function serviceHints (view: Snapshot, controllers: readonly IngressController[]
     const hints: RoutingHint[] = []
     for (const [key, value] of annotationsOf(service)) {
       if (/proxy-?protocol/i.test(key) && on(value)) hints.push({ kind: 'proxy-protocol', where: nameOf(service), value: `${key}: ${value}` })
-      if (/target-group-attributes$/.test(key) && /proxy_protocol_v2\.enabled=true/.test(value)) hints.push({ kind: 'proxy-protocol', where: nameOf(service), value: `${key}: ${value}` })
+      if (key.endsWith('target-group-attributes') && /proxy_protocol_v2\.enabled=true/.test(value)) hints.push({ kind: 'proxy-protocol', where: nameOf(service), value: `${key}: ${value}` })
     }
     if (!webPorts(service).includes(80)) hints.push({ kind: 'no-port-80', where: nameOf(service), value: `ports ${webPorts(service).join(', ')}` })
     if (statusAddresses(service).length === 0 && strings(at(service.spec, 'externalIPs')).length === 0) hints.push({ kind: 'no-address', where: nameOf(service), value: 'status.loadBalancer is empty' })

@@ -61,7 +61,7 @@ function plannedClaim ({ http01, namespace }: ChallengeView, input: ClaimInput):
   const object: KubeObject = {
     apiVersion: 'networking.k8s.io/v1', kind: 'Ingress',
     metadata: { name: 'cm-acme-http-solver-…', namespace, uid: 'planned', ...annotation === '' ? {} : { annotations: { 'kubernetes.io/ingress.class': annotation } } },
-    spec: { ...className === '' ? {} : { ingressClassName: className } }
+    spec: className === '' ? {} : { ingressClassName: className }
   }
   // Nobody gave it an address because it is not there: only rules count, not its empty status.
   const judged = ownershipOf(object, input)

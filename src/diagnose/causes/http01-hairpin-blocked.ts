@@ -1,5 +1,5 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { hintOf, http01Facts, isConnectFailure, isForeignAnswer, readHttp01, selfCheckSays } from '../http01.ts'
+import { hintOf, isConnectFailure, isForeignAnswer, readHttp01, selfCheckSays } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'addresses' | 'probeFromOutside' | 'probeFromCluster'
