@@ -39,6 +39,10 @@ export interface Deliveries {
 /** Without work the store is asked so often, for what other replicas or the clock made due. */
 const idle: Millis = 1_000
 const assignBatch = 500
+/** Under load one round serves many wakes. */
+const betweenRounds: Millis = 15
+/** Storms grow and end at leisure. */
+const betweenStorms: Millis = 1_000
 
 /**
  * Begins to deliver: chooses channels, folds storms, and sends what is due until `stop`. All
@@ -56,29 +60,35 @@ export async function startDeliveries (options: DeliveriesOptions): Promise<Deli
   let running = false
   let again = false
   let timer: NodeJS.Timeout | undefined
+  let ended = 0
+  let storms = 0
   const outbox = new Outbox({ store, transport, config, clock, log, limits: options.limits, metrics: options.metrics, interactive }, wake)
   const outgoing = new Outgoing({ store, config, clock, log, route, metrics: options.metrics })
 
   function wake (): void {
     if (stopped) return
     if (running) { again = true; return }
-    running = true
+    const rest = ended + betweenRounds - performance.now()
     if (timer !== undefined) clearTimeout(timer)
+    if (rest > 0) {
+      timer = setTimeout(wake, rest)
+      return
+    }
+    running = true
     void loop()
   }
 
   async function loop (): Promise<void> {
     let next: Millis | undefined
     try {
-      do {
-        again = false
-        next = await round()
-      } while (again && !stopped)
+      again = false
+      next = await round()
     } catch (error) {
       log.warn({ err: error as Error }, 'deliveries wait for the store')
       next = clock.now() + idle
     }
     running = false
+    ended = performance.now()
     if (stopped) return
     if (again) return wake()
     timer = setTimeout(wake, Math.max(5, Math.min(idle, (next ?? Infinity) - clock.now())))
@@ -100,9 +110,11 @@ export async function startDeliveries (options: DeliveriesOptions): Promise<Deli
       if (folded > 0) log.info({ folded }, 'a storm: new incidents go into a digest')
       if (!more) break
     }
-    await store.follow()
-    await tellChanges(store)
-    await endStorms(store, config, clock, log)
+    if (clock.now() - storms >= betweenStorms || clock.now() < storms) {
+      storms = clock.now()
+      await tellChanges(store)
+      await endStorms(store, config, clock, log)
+    }
     const targets = await store.dueTargets()
     const isUrl = (target: string): boolean => target.startsWith('http')
     const times = [await outbox.run(targets.filter(target => !isUrl(target))), await outgoing.run(targets.filter(isUrl), wake), await store.nextDue()]

@@ -86,8 +86,6 @@ export interface DeliveryStore {
   recover (): Promise<{ ambiguous: number }>
   /** Chooses channels for new roots and folds storms into digests. True when there may be more. */
   assign (rules: AssignRules, limit: number): Promise<{ assigned: number, folded: number, more: boolean }>
-  /** Replies and files follow their root into its channel. */
-  follow (): Promise<void>
   /** Places with something to do now. */
   dueTargets (): Promise<string[]>
   /** What is due at one place: new roots, edits, replies, files. */
@@ -160,38 +158,30 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
 
     assign: (rules, limit) => context.transaction(transaction => assign(context, transaction, rules, limit), assignLock),
 
-    async follow () {
-      const root = database.selectFrom('delivery as root').select('root.target').where('root.state', '=', 'sent').where('root.external_id', '!=', '')
-        .whereRef('root.unique_key', '=', sql<string>`'slack-root:' || delivery.incident_id`)
-      await database.updateTable('delivery').set({ target: sql<string>`(${root})` })
-        .where('target', '=', '').where('kind', 'in', ['slack-thread', 'slack-file', 'slack-note']).where('state', 'in', openStates)
-        .where(row => row.exists(root)).execute()
-    },
-
     async dueTargets () {
       const now = clock.now()
-      const rows = await database.selectFrom('delivery').select('target').distinct().where('target', '!=', '').where('run_at', '<=', now)
-        .where(row => row.or([row('state', 'in', openStates), row.and([row('state', '=', 'sent'), row('wanted', '>', row.ref('revision'))])])).execute()
-      return rows.map(({ target }) => target)
+      const pending = database.selectFrom('delivery').select('target').where('state', 'in', openStates).where('run_at', '<=', now)
+      const behind = database.selectFrom('delivery').select('target').where('wanted', '>', sql<number>`revision`).where('run_at', '<=', now).where('state', '=', 'sent')
+      const rows = [...await pending.distinct().execute(), ...await behind.distinct().execute()]
+      return [...new Set(rows.map(({ target }) => target))].filter(target => target !== '')
     },
 
     async due (target, limit) {
       const now = clock.now()
-      const rows = await database.selectFrom('delivery').selectAll().where('target', '=', target).where('run_at', '<=', now)
-        .where(row => row.or([row('lease_until', 'is', null), row('lease_until', '<', now)]))
-        .where(row => row.or([row('state', 'in', openStates), row.and([row('state', '=', 'sent'), row('wanted', '>', row.ref('revision'))])]))
-        // Notices first, then the cards of storms, then what tells how it goes on.
-        .orderBy(sql`case when kind = 'slack-root' and state <> 'sent' then 0 when kind in ('slack-digest', 'slack-digest-page') and state <> 'sent' then 1
-          when kind = 'slack-root' then 2 when kind in ('slack-digest', 'slack-digest-page') then 3 when kind = 'slack-file' then 6 when kind = 'slack-note' then 5 else 4 end`)
-        .orderBy('run_at').orderBy('id').limit(limit).execute()
-      return rows.map(read)
+      // Neither state nor place alone is selective: a storm leaves thousands of rows at one place. `coalesce` keeps the planner from choosing the place.
+      const base = database.selectFrom('delivery').selectAll().where(sql<string>`coalesce(target, '')`, '=', target).where('run_at', '<=', now)
+        .where(row => row.or([row('lease_until', 'is', null), row('lease_until', '<', now)])).limit(limit)
+      const pending = await base.where('state', 'in', openStates).orderBy(sql`case when kind = 'slack-root' then 0 when kind = 'slack-digest' then 1 when kind = 'slack-digest-page' then 2 else 3 end`).orderBy('run_at').execute()
+      const behind = await base.where('wanted', '>', sql<number>`revision`).where('state', '=', 'sent').orderBy('run_at').execute()
+      return [...pending, ...behind].map(read).sort((a, b) => rank(a) - rank(b) || a.run_at - b.run_at || (a.id < b.id ? -1 : 1)).slice(0, limit)
     },
 
     async nextDue () {
       const now = clock.now()
-      const row = await database.selectFrom('delivery').select(each => each.fn.min('run_at').as('at')).where('run_at', '>', now)
-        .where(each => each.or([each('state', 'in', openStates), each.and([each('state', '=', 'sent'), each('wanted', '>', each.ref('revision'))])])).executeTakeFirst()
-      return row?.at === null || row?.at === undefined ? undefined : Number(row.at)
+      const pending = database.selectFrom('delivery').select(each => each.fn.min('run_at').as('at')).where('state', 'in', openStates).where('run_at', '>', now)
+      const behind = database.selectFrom('delivery').select(each => each.fn.min('run_at').as('at')).where('wanted', '>', sql<number>`revision`).where('run_at', '>', now).where('state', '=', 'sent')
+      const times = [await pending.executeTakeFirst(), await behind.executeTakeFirst()].flatMap(row => row?.at === null || row?.at === undefined ? [] : [Number(row.at)])
+      return times.length === 0 ? undefined : Math.min(...times)
     },
 
     async claim (delivery, lease) {
@@ -217,6 +207,11 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
       }).where('id', '=', delivery.id).where('attempts', '=', delivery.attempts).executeTakeFirst()
       if (numUpdatedRows === 0n) return false
       await insert(transaction, also)
+      // What others ask for in the thread of a root follows it into its channel.
+      if (delivery.kind === 'slack-root' && (rest.state ?? delivery.state) === 'sent') {
+        await transaction.updateTable('delivery').set({ target: delivery.target }).where('incident_id', '=', delivery.incident_id).where('target', '=', '')
+          .where('kind', 'in', ['slack-thread', 'slack-file', 'slack-note']).execute()
+      }
       return true
     }),
 
@@ -372,6 +367,14 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
       await database.deleteFrom('delivery').where('incident_id', '=', '').where('updated_at', '<', before).execute()
     }
   }
+}
+
+/** Notices first, then the cards of storms, then how it goes on. */
+function rank ({ kind, state }: Delivery): number {
+  const first = state !== 'sent'
+  if (kind === 'slack-root') return first ? 0 : 2
+  if (kind.startsWith('slack-digest')) return first ? 1 : 3
+  return kind === 'slack-file' ? 6 : kind === 'slack-note' ? 5 : 4
 }
 
 export const rootKey = (incident: string): string => `slack-root:${incident}`
