@@ -1,0 +1,138 @@
+import type { Millis } from '../shared/types/common.ts'
+import type { KubeObject } from '../shared/types/kubernetes.ts'
+import type { Observations } from '../shared/types/observations.ts'
+import { challengesThatWere, type Chain } from './chain.ts'
+import { at, fields, fieldsList, string, strings } from './facts/fields.ts'
+import { authorizationsOf, isNamedAfter } from './objects.ts'
+import { createdAt, millisOf, type IdentifierSeed, type Snapshot } from './snapshot.ts'
+
+/** What makes a text belong to the attempt: names, tokens, URLs, and its stretch of time. */
+export interface Scope {
+  chain: Chain
+  seeds: readonly IdentifierSeed[]
+  namespace: string
+  /** Nothing that was said before belongs to this attempt. 0 when unknown. */
+  start: Millis
+  /** When the next attempt of the same Certificate began. */
+  end: Millis
+  now: Millis
+  /** `ns/name` of the attempt's objects, also of those that are gone → identifiers they concern. */
+  own: Map<string, string[]>
+  /** `ns/name` of objects of other attempts of the same Certificate → identifiers. */
+  earlier: Map<string, string[]>
+  /** `ns/name` or `name` of the issuer. */
+  issuer?: string
+  tokens: Set<string>
+  urls: string[]
+  /** Names of the attempt, lower case, without `*.`. */
+  names: Set<string>
+  /** Names that other certificates ask for. */
+  otherNames: Set<string>
+  acmeHost?: string
+  /** API groups of the DNS webhooks that the attempt uses. */
+  webhookGroups: Set<string>
+  /** No other Challenge in the cluster is waiting, as far as it was seen. */
+  alone: boolean
+  /** What failed before is healed: the issuer is ready since then. */
+  issuerReadySince?: Millis
+}
+
+/** The API server's times have whole seconds. */
+const slack = 2_000
+
+/** Lays out what belongs to the attempt. */
+export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapshot: Snapshot, observations: Observations): Scope {
+  const { namespace, order, request, challenges, orders, issuer, issuerRef } = chain
+  const own = new Map<string, string[]>()
+  const put = (map: Map<string, string[]>, name: string | undefined, about: string[]): void => {
+    if (name !== undefined && name !== '') map.set(`${namespace}/${name}`, about)
+  }
+  put(own, chain.certificateName, [])
+  put(own, chain.requestName, [])
+  put(own, chain.orderName, [])
+  for (const challenge of challenges) put(own, challenge.metadata.name, [dnsNameOf(challenge)])
+  for (const { name, dnsName } of challengesThatWere(chain, snapshot)) put(own, name, dnsName === undefined ? [] : [dnsName.replace(/^\*\./, '')])
+
+  const earlier = new Map<string, string[]>()
+  for (const other of orders) {
+    if (other === order) continue
+    if (!own.has(`${namespace}/${other.metadata.name}`)) put(earlier, other.metadata.name, [])
+    for (const challenge of snapshot.ownedBy(other.metadata.uid, 'Challenge')) if (!own.has(`${namespace}/${challenge.metadata.name}`)) put(earlier, challenge.metadata.name, [dnsNameOf(challenge)])
+  }
+  for (const other of chain.requests) if (!own.has(`${namespace}/${other.metadata.name}`)) put(earlier, other.metadata.name, [])
+
+  const names = new Set(seeds.map(({ name }) => name).filter(name => name !== ''))
+  const ready = fieldsList(at(issuer?.status, 'conditions')).find(({ type, status }) => type === 'Ready' && status === 'True')
+  const made = [request, order].filter(object => object !== undefined).map(createdAt).filter(time => time > 0)
+  const next = orders.filter(other => order !== undefined && other !== order && createdAt(other) > createdAt(order)).map(createdAt)
+  return {
+    chain, seeds, namespace, own, earlier, names,
+    start: made.length === 0 ? 0 : Math.min(...made) - slack,
+    end: next.length === 0 ? Number.MAX_SAFE_INTEGER : Math.min(...next) - slack,
+    now: observations.now,
+    ...issuerRef === undefined ? {} : { issuer: issuerRef.kind === 'ClusterIssuer' ? issuerRef.name : `${namespace}/${issuerRef.name}` },
+    tokens: new Set([...challenges.map(({ spec }) => string(fields(spec).token)), ...authorizationsOf(order).flatMap(({ tokens }) => tokens)].filter(token => token.length > 8)),
+    urls: [string(at(order?.status, 'url')), string(at(order?.status, 'finalizeURL')), ...authorizationsOf(order).map(({ url }) => url), ...challenges.flatMap(({ spec }) => [string(fields(spec).url), string(fields(spec).authorizationURL)])].filter(url => url.length > 12),
+    otherNames: otherNamesOf(snapshot, names),
+    ...acmeHostOf(issuer),
+    webhookGroups: new Set(challenges.map(({ spec }) => string(at(spec, 'solver', 'dns01', 'webhook', 'groupName'))).filter(group => group !== '')),
+    alone: isAlone(snapshot, challenges),
+    issuerReadySince: millisOf(ready?.lastTransitionTime)
+  }
+}
+
+const dnsNameOf = ({ spec }: KubeObject): string => string(fields(spec).dnsName).toLowerCase()
+
+function acmeHostOf (issuer: KubeObject | undefined): { acmeHost?: string } {
+  const server = string(at(issuer?.spec, 'acme', 'server'))
+  return URL.canParse(server) ? { acmeHost: new URL(server).hostname.toLowerCase() } : {}
+}
+
+function otherNamesOf (snapshot: Snapshot, own: ReadonlySet<string>): Set<string> {
+  const found = new Set<string>()
+  const add = (name: string): void => {
+    const plain = name.replace(/^\*\./, '').toLowerCase()
+    if (plain.includes('.') && !own.has(plain)) found.add(plain)
+  }
+  for (const { spec } of snapshot.byKind('Certificate')) for (const name of strings(fields(spec).dnsNames)) add(name)
+  for (const { spec } of snapshot.byKind('Order')) for (const name of strings(fields(spec).dnsNames)) add(name)
+  for (const { spec } of snapshot.byKind('Challenge')) add(string(fields(spec).dnsName))
+  return found
+}
+
+function isAlone (snapshot: Snapshot, own: readonly KubeObject[]): boolean {
+  if (snapshot.list('Challenge').is !== 'seen') return false
+  const waiting = snapshot.byKind('Challenge').filter(({ status }) => !['valid', 'invalid', 'errored', 'expired'].includes(string(fields(status).state)))
+  return waiting.every(challenge => own.includes(challenge)) && waiting.length > 0
+}
+
+/** Which attempt a moment belongs to, for objects whose names every attempt uses again. */
+export function attemptAt ({ start, end }: Scope, time: Millis | undefined): 'current' | 'earlier' {
+  return time === undefined || (time >= start && time < end) ? 'current' : 'earlier'
+}
+
+/** Whose object this is, by place and name: of the attempt, of an earlier one of the same Certificate, or somebody else's. */
+export function ownerOfName (scope: Scope, place: string, time: Millis | undefined): { attempt: 'current' | 'earlier', about: string[] } | 'other' {
+  const own = scope.own.get(place)
+  if (own !== undefined) return { attempt: attemptAt(scope, time), about: own }
+  const earlier = scope.earlier.get(place)
+  if (earlier !== undefined) return { attempt: 'earlier', about: earlier }
+  const [namespace, name = ''] = place.split('/', 2)
+  if (namespace !== scope.namespace) return 'other'
+  // A Challenge that is gone still carries its Order's name.
+  if (scope.chain.orderName !== undefined && isNamedAfter(name, scope.chain.orderName)) return { attempt: attemptAt(scope, time), about: [] }
+  if (scope.chain.orders.some(order => isNamedAfter(name, order.metadata.name))) return { attempt: 'earlier', about: [] }
+  return 'other'
+}
+
+/** The attempt's names that stand in a text as whole names, and whether it speaks of somebody else's. */
+export function namesIn (scope: Pick<Scope, 'names' | 'otherNames'>, text: string): { own: string[], other: boolean } {
+  const own = new Set<string>()
+  let other = false
+  for (const [host] of text.toLowerCase().matchAll(/[a-z0-9_*-]+(?:\.[a-z0-9_-]+)+|\b[0-9a-f]*:[0-9a-f:]{2,}\b/g)) {
+    const plain = host.replace(/^(?:_acme-challenge|\*)\./, '')
+    if (scope.names.has(plain)) own.add(plain)
+    else if (scope.otherNames.has(plain)) other = true
+  }
+  return { own: [...own], other }
+}

@@ -1,0 +1,236 @@
+import type { Millis } from '../shared/types/common.ts'
+import type { Wrapper } from '../shared/types/case.ts'
+import { namesIn, ownerOfName, attemptAt, type Scope } from './attempt-scope.ts'
+import type { LogRecord } from './log-grammars/record.ts'
+import { fold, peelWrapper } from './acme-problem.ts'
+import { normalise } from './normalise.ts'
+
+/** What a log entry has to do with the attempt. */
+export interface Tie {
+  attempt: 'current' | 'earlier' | 'standing'
+  about: string[]
+  /** By an object's keys, by what the text names, by neighbours in time, or because nobody else is left. */
+  by: 'keys' | 'names' | 'words' | 'neighbour' | 'fits' | 'controller'
+}
+
+/** Lines that healthy issuance prints at error level, and heartbeats. */
+const noise: readonly RegExp[] = [
+  /in work queue no longer exists/,
+  /^re-queuing item due to optimistic locking/,
+  /Operation cannot be fulfilled on .* the object has been modified/,
+  /(?:challenges|orders)\.acme\.cert-manager\.io "[^"]*" not found/,
+  /certificaterequests?\.cert-manager\.io "[^"]*" not found/,
+  /^found Order resource not owned by this CertificateRequest, retrying/,
+  /^(?:found one existing|Found existing HTTPRoute|getting httpRoutes)/,
+  /^(?:creating HTTP01 challenge solver|deleting pod resource|successfully deleted pod resource|Setting lastTransitionTime|verified existing registration)/,
+  /prefer a domain-qualified finalizer name/,
+  /^skipping re-verifying ACME account/,
+  /Watch close - /
+]
+
+/** Words of the whole controller: they concern every attempt that runs at that time. */
+const controllerWide = /leader election lost|error executing command|error retrieving resource lock|Failed to watch |failed to list |the Gateway API CRDs do not seem to be present|failed calling webhook "(?:webhook|inject)\.cert-manager\.io"|conversion webhook for /
+
+/** Ties log entries to the attempt. Entries of one pod, in order of time. */
+export class LogAttribution {
+  readonly #scope: Scope
+  readonly #solvers = new Map<string, 'own' | 'other'>()
+  readonly #keyed = new Map<string, { time: Millis, tie: Tie | 'other', strong: boolean }[]>()
+  readonly #starts = new Map<string, Millis[]>()
+  /** Normalised words that an object or Event of the attempt says, and those that others say. */
+  readonly #ownWords: ReadonlyMap<string, string[]>
+  readonly #otherWords: ReadonlySet<string>
+  readonly #otherHosts = new Set<string>()
+  #sharesNamespace = false
+
+  constructor (scope: Scope, records: readonly LogRecord[], words: { own: ReadonlyMap<string, string[]>, other: ReadonlySet<string> }, solverNames: ReadonlyMap<string, 'own' | 'other'>) {
+    this.#scope = scope
+    this.#ownWords = words.own
+    this.#otherWords = words.other
+    for (const [name, owner] of solverNames) this.#solvers.set(name, owner)
+    for (const record of records) {
+      const { fields, from, time } = record
+      if (record.from.role === 'controller' && /^starting (?:cert-manager )?controller$|^Starting cert-manager controller|^starting controller$/.test(record.message) && fields.has('version') && time !== undefined) push(this.#starts, from.pod, time)
+      const tie = this.#byKeys(record)
+      if (tie === undefined) continue
+      const solver = fields.get('related_resource_name')
+      if (solver?.startsWith('cm-acme-http-solver-') === true) this.#solvers.set(solver, tie === 'other' ? 'other' : 'own')
+      const dnsName = fields.get('dnsName')?.toLowerCase()
+      if (tie === 'other' && dnsName !== undefined && !scope.names.has(dnsName)) this.#otherHosts.add(dnsName)
+      if (tie === 'other' && fields.get('resource_kind') === 'Challenge' && fields.get('resource_namespace') === scope.namespace) this.#sharesNamespace = true
+      if (time !== undefined) push(this.#keyed, from.pod, { time, tie, strong: record.level === 'error' || record.err !== undefined })
+    }
+    for (const list of this.#keyed.values()) list.sort((a, b) => a.time - b.time)
+  }
+
+  /** Whose solver object this name was, from keyed lines and owners. */
+  solverOwner (name: string): 'own' | 'other' | undefined { return this.#solvers.get(name) }
+
+  /** Other attempts of the same namespace ran in the log: a solver object that nobody explains may be theirs. */
+  get sharesNamespace (): boolean { return this.#sharesNamespace }
+
+  /** The tie of one entry; undefined when it has nothing to do with the attempt, or is noise. */
+  tie (record: LogRecord): Tie | undefined {
+    if (isNoise(record)) return undefined
+    const keys = this.#byKeys(record)
+    if (keys === 'other') return undefined
+    if (keys !== undefined) return keys
+    if (record.foreign === true || (record.level !== 'error' && record.level !== 'fatal' && record.level !== 'warning')) return undefined
+    return this.#byText(record)
+  }
+
+  #byKeys ({ fields, time, from }: LogRecord): Tie | 'other' | undefined {
+    const scope = this.#scope
+    const name = fields.get('resource_name')
+    const key = fields.get('key')
+    const place = name !== undefined && name !== '' ? `${fields.get('resource_namespace') ?? ''}/${name}` : key !== undefined && key !== '' ? key : undefined
+    if (place === undefined) {
+      const request = fields.get('certificateRequest') ?? fields.get('certificate')
+      if (request === undefined || from.role !== 'controller') return undefined
+      return this.#named(request.includes('/') ? request : `${scope.namespace}/${request}`, time, [])
+    }
+    const kind = fields.get('resource_kind') ?? ''
+    if (kind === 'Issuer' || kind === 'ClusterIssuer') return this.#issuer(kind === 'ClusterIssuer' ? name! : place, time)
+    const dnsName = fields.get('dnsName')?.toLowerCase()
+    const found = this.#named(place, time, dnsName !== undefined && scope.names.has(dnsName) ? [dnsName] : [])
+    if (found === 'other' && kind === '' && scope.issuer !== undefined && (place === scope.issuer || place === `/${scope.issuer}`)) return this.#issuer(scope.issuer, time)
+    return found
+  }
+
+  #named (place: string, time: Millis | undefined, about: string[]): Tie | 'other' {
+    const owner = ownerOfName(this.#scope, place, time)
+    return owner === 'other' ? 'other' : { attempt: owner.attempt, about: about.length > 0 ? about : owner.about.filter(name => this.#scope.names.has(name)), by: 'keys' }
+  }
+
+  /** What an issuer said before it became ready is over. */
+  #issuer (place: string, time: Millis | undefined): Tie | 'other' {
+    const { issuer, issuerReadySince } = this.#scope
+    if (place !== issuer) return 'other'
+    const over = issuerReadySince !== undefined && (time === undefined || time < issuerReadySince)
+    return { attempt: over ? 'earlier' : 'standing', about: [], by: 'keys' }
+  }
+
+  #byText (record: LogRecord): Tie | undefined {
+    const scope = this.#scope
+    const { time } = record
+    const text = record.err ?? record.message
+    const attempt = attemptAt(scope, time)
+    const core = normalise(peelWrapper(text).core)
+    const ownWords = this.#ownWords.get(core)
+    const otherWords = this.#otherWords.has(core)
+    const names = namesIn(scope, text)
+    const hosts = [...text.toLowerCase().matchAll(/\/\/([a-z0-9.-]+)/g)].map(match => match[1]!)
+
+    if (scope.urls.some(url => text.includes(url)) || [...scope.tokens].some(token => text.includes(token))) return { attempt, about: names.own, by: 'names' }
+    if (names.own.length > 0) return { attempt, about: names.own, by: 'names' }
+    const solver = /cm-acme-http-solver-[a-z0-9]{5}\b/.exec(text)?.[0]
+    const owner = solver === undefined ? undefined : this.#solvers.get(solver)
+    if (owner === 'own') return { attempt, about: [], by: 'names' }
+    if (owner === 'other') return undefined
+    const named = this.#objectsIn(text, time)
+    if (named !== undefined) return named === 'other' ? undefined : named
+    if (ownWords !== undefined && !otherWords) return { attempt, about: ownWords, by: 'words' }
+    if (otherWords && ownWords === undefined) return undefined
+    if (names.other || hosts.some(host => this.#otherHosts.has(host)) || /\/\.well-known\/acme-challenge\//.test(text)) return undefined
+    if (controllerWide.test(`${record.message} ${text}`)) return { attempt: 'current', about: [], by: 'controller' }
+
+    const neighbour = this.#neighbour(record)
+    if (neighbour === 'other') return undefined
+    if (neighbour !== undefined) return { attempt, about: neighbour.about, by: 'neighbour' }
+    return this.#fits(text, hosts, record)
+  }
+
+  /** Objects and places that Kubernetes' and cert-manager's errors name. */
+  #objectsIn (text: string, time: Millis | undefined): Tie | 'other' | undefined {
+    const scope = this.#scope
+    for (const [, namespace, name] of text.matchAll(/\b([a-z0-9-]{1,63})\/([a-z0-9][a-z0-9.-]{2,252})\b/g)) {
+      const owner = ownerOfName(scope, `${namespace}/${name}`, time)
+      if (owner !== 'other') return { ...owner, about: owner.about.filter(about => scope.names.has(about)), by: 'names' }
+    }
+    for (const [, name] of text.matchAll(/"([a-z0-9][a-z0-9.-]{2,252})"/g)) {
+      const owner = ownerOfName(scope, `${scope.namespace}/${name!}`, time)
+      if (owner !== 'other') return { ...owner, about: owner.about.filter(about => scope.names.has(about)), by: 'names' }
+    }
+    const place = /\bin (?:the )?namespace:? "([a-z0-9-]+)"/.exec(text)?.[1]
+    if (place !== undefined && place !== scope.namespace) return 'other'
+    const group = /\((?:get|post|put|create) [a-z0-9-]+\.([a-z0-9.-]+)\)/.exec(text)?.[1]
+    if (group !== undefined) return scope.webhookGroups.has(group) ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
+    return undefined
+  }
+
+  /** Whose keys stand next to it: a line without keys is followed or preceded by one with keys within moments. */
+  #neighbour ({ time, from }: LogRecord): Tie | 'other' | undefined {
+    if (time === undefined) return undefined
+    const list = this.#keyed.get(from.pod)
+    if (list === undefined) return undefined
+    let own: { gap: Millis, tie: Tie } | undefined
+    let other: Millis | undefined
+    for (let index = firstAtOrAfter(list, time - 1000); index < list.length && list[index]!.time <= time + 1000; index++) {
+      const entry = list[index]!
+      // A heartbeat weighs less than an error: it is there all the time.
+      const gap = Math.abs(entry.time - time) + (entry.strong ? 0 : 20)
+      if (entry.tie === 'other') other = Math.min(other ?? gap, gap)
+      else if (own === undefined || gap < own.gap) own = { gap, tie: entry.tie }
+    }
+    if (own === undefined) return other === undefined ? undefined : 'other'
+    return other !== undefined && other <= own.gap * 3 ? 'other' : own.tie
+  }
+
+  /** A line that names nothing counts only for an attempt in the right state at that time. */
+  #fits (text: string, hosts: readonly string[], record: LogRecord): Tie | undefined {
+    const scope = this.#scope
+    const { time, from } = record
+    const attempt = attemptAt(scope, time)
+    const aboutCa = scope.acmeHost !== undefined && (hosts.includes(scope.acmeHost) || text.includes(` ${scope.acmeHost} `))
+    if (hosts.length > 0 && !aboutCa) return undefined
+    const waiting = (scope.chain.orderState ?? '') === ''
+    const creating = /error creating new order|ACME client for issuer not initialised/.test(text)
+    const burst = (this.#starts.get(from.pod) ?? []).some(start => time !== undefined && time >= start && time - start < 90_000)
+    if (creating) return waiting && !burst && attempt === 'current' && scope.chain.orderName !== undefined ? { attempt, about: [], by: 'fits' } : undefined
+    if (aboutCa) return scope.chain.orderState === 'valid' || attempt !== 'current' ? undefined : { attempt, about: [], by: 'fits' }
+    // A provider's words that name nothing: whose else, when no other Challenge waits?
+    return scope.alone && attempt === 'current' && !burst && scope.start > 0 && record.err !== undefined && !/finalizing order|issuer/.test(text) ? { attempt, about: [], by: 'fits' } : undefined
+  }
+}
+
+/** Is it printed by healthy controllers, too? */
+export function isNoise (record: LogRecord): boolean {
+  const words = record.err === undefined ? record.message : `${record.message}: ${record.err}`
+  if (record.message === 'failed to update status' && record.err === undefined) return true
+  return noise.some(pattern => pattern.test(record.message) || pattern.test(record.err ?? '') || pattern.test(words))
+}
+
+/** The stage that a message of cert-manager's belongs to. */
+export function stageOfMessage ({ message, logger }: LogRecord): Wrapper {
+  if (/^propagation check failed/.test(message)) return 'self-check'
+  if (/^error (?:cleaning up challenge)/.test(message) || logger.endsWith('.CleanUp')) return 'cleanup'
+  if (/^error accepting challenge|non-ACME API error/.test(message)) return 'accept'
+  if (/^error waiting for authorization/.test(message)) return 'authorization'
+  if (/^failed to create Order resource/.test(message)) return 'order-create'
+  if (/^failed to (?:finalize Order|retrieve issued certificate)|^invalid certificate data/.test(message)) return 'order-finalize'
+  if (/^failed to (?:update Order status|retrieve the ACME order|fetch authorization)|^acme server fatal error/.test(message)) return 'order-other'
+  if (/^Failed to determine the list of Challenge/i.test(message)) return 'solver-selection'
+  if (/^failed to (?:register|verify|update)(?: an)? ACME account/.test(message)) return 'account'
+  if (logger.endsWith('.Present') || /^error presenting|^error getting solver/.test(message)) return 'present'
+  return 'log'
+}
+
+/** The words of an entry in one line, as a person would quote them. */
+export const wordsOf = ({ message, err }: LogRecord): string => fold(err === undefined || message.includes(err) ? message : `${message}: ${err}`)
+
+function firstAtOrAfter (list: readonly { time: Millis }[], time: Millis): number {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (list[middle]!.time < time) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function push<V> (map: Map<string, V[]>, key: string, value: V): void {
+  const list = map.get(key)
+  if (list === undefined) map.set(key, [value])
+  else list.push(value)
+}

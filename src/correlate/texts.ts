@@ -1,0 +1,168 @@
+import type { Text } from '../shared/types/case.ts'
+import type { KubeObject } from '../shared/types/kubernetes.ts'
+import { peelWrapper } from './acme-problem.ts'
+import { namesIn, type Scope } from './attempt-scope.ts'
+import { at, fields, fieldsList, nameOf, string, strings } from './facts/fields.ts'
+import { solverObjects } from './facts/solver-objects.ts'
+import { LogAttribution, isNoise, stageOfMessage, wordsOf } from './log-attribution.ts'
+import type { LogRecord } from './log-grammars/record.ts'
+import { normalise } from './normalise.ts'
+import { reasonOf } from './objects.ts'
+import { controllerOf, type CorrelateContext, type Snapshot } from './snapshot.ts'
+import { attemptOfEvent, eventRef, plainEvent, severityOf, stageOfEvent, type PlainEvent } from './texts/events.ts'
+import { addChainTexts, addObjectTexts, addRecorded } from './texts/objects.ts'
+import { addAlertTexts, addCaTexts } from './texts/outside.ts'
+import { TextShelf } from './texts/shelf.ts'
+
+export interface Texts { texts: Text[], attribution: LogAttribution }
+
+/** Every text that bears on the attempt, peeled, tied to identifiers, folded, in a fixed order. */
+export function collectTexts (context: CorrelateContext, scope: Scope, records: readonly LogRecord[]): Texts {
+  const { snapshot, observations } = context
+  const shelf = new TextShelf()
+  addChainTexts(shelf, scope)
+  const solvers = solversOf(scope, snapshot)
+  for (const { objects, about } of solvers) addObjectTexts(shelf, objects, about)
+  addRelatedObjects(shelf, scope, snapshot, solvers.flatMap(({ objects }) => objects))
+  addRecorded(shelf, observations.recorded, scope)
+  addCaTexts(shelf, observations.acme, scope)
+  addAlertTexts(shelf, observations, scope)
+
+  const solverNames = ownersOfSolvers(snapshot, solvers.flatMap(({ objects }) => objects))
+  const words = saidBy(scope, snapshot)
+  const attribution = new LogAttribution(scope, records, words, solverNames)
+  addEvents(shelf, scope, snapshot, solvers, attribution)
+  addLogs(shelf, scope, records, attribution, solvers)
+  return { texts: shelf.done(), attribution }
+}
+
+interface Solvers { about: string[], challenge: KubeObject, objects: KubeObject[] }
+
+function solversOf (scope: Scope, snapshot: Snapshot): Solvers[] {
+  return scope.chain.challenges.map(challenge => {
+    const { namespace = '', uid } = challenge.metadata
+    const dnsName = string(at(challenge.spec, 'dnsName'))
+    return { about: [dnsName.toLowerCase()], challenge, objects: solverObjects(snapshot, { namespace, uid, dnsName, token: string(at(challenge.spec, 'token')) }) }
+  })
+}
+
+/** Gateways that a solver route or the solver's own parentRefs lead to, and API services of the DNS webhooks in use. */
+function addRelatedObjects (shelf: TextShelf, scope: Scope, snapshot: Snapshot, solvers: readonly KubeObject[]): void {
+  const gateways = new Set<KubeObject>()
+  const addGateway = (parent: Record<string, unknown>): void => {
+    const found = snapshot.find(string(parent.kind) || 'Gateway', string(parent.namespace) || scope.namespace, string(parent.name))
+    if (found !== undefined) gateways.add(found)
+  }
+  for (const route of solvers) if (route.kind === 'HTTPRoute') for (const parent of fieldsList(at(route.spec, 'parentRefs'))) addGateway(parent)
+  for (const { spec } of scope.chain.challenges) for (const parent of fieldsList(at(spec, 'solver', 'http01', 'gatewayHTTPRoute', 'parentRefs'))) addGateway(parent)
+  addObjectTexts(shelf, [...gateways], [])
+  addObjectTexts(shelf, snapshot.byKind('APIService').filter(({ spec }) => scope.webhookGroups.has(string(fields(spec).group))), [], 'standing')
+}
+
+/** Whose solver object a name is, as far as owners tell. */
+function ownersOfSolvers (snapshot: Snapshot, own: readonly KubeObject[]): Map<string, 'own' | 'other'> {
+  const names = new Map<string, 'own' | 'other'>()
+  for (const kind of ['Pod', 'Service', 'Ingress', 'HTTPRoute']) {
+    for (const object of snapshot.byKind(kind)) if (object.metadata.name.startsWith('cm-acme-http-solver-')) names.set(object.metadata.name, own.includes(object) ? 'own' : 'other')
+  }
+  return names
+}
+
+/** Words that objects say of themselves, normalised: a log line without keys may repeat them. */
+function saidBy (scope: Scope, snapshot: Snapshot): { own: Map<string, string[]>, other: Set<string> } {
+  const own = new Map<string, string[]>()
+  const other = new Set<string>()
+  const hear = (text: string, mine: boolean, about: string[]): void => {
+    const core = normalise(peelWrapper(text).core)
+    if (core.length < 12) return
+    if (mine) own.set(core, [...new Set([...own.get(core) ?? [], ...about])])
+    else other.add(core)
+  }
+  for (const challenge of snapshot.byKind('Challenge')) hear(reasonOf(challenge), scope.chain.challenges.includes(challenge), [string(fields(challenge.spec).dnsName).toLowerCase()])
+  for (const order of snapshot.byKind('Order')) hear(reasonOf(order), order === scope.chain.order, [])
+  for (const event of snapshot.byKind('Event')) {
+    if (event.type !== 'Warning') continue
+    const { kind, namespace, name, message } = plainEvent(event)
+    if (kind !== 'Challenge' && kind !== 'Order' && kind !== 'CertificateRequest') continue
+    const mine = scope.own.get(`${namespace ?? ''}/${name}`)
+    hear(message, mine !== undefined, mine ?? [])
+  }
+  return { own, other }
+}
+
+function addEvents (shelf: TextShelf, scope: Scope, snapshot: Snapshot, solvers: readonly Solvers[], attribution: LogAttribution): void {
+  const { chain } = scope
+  const uids = new Set([chain.certificate, chain.request, chain.order, ...chain.challenges].map(object => object?.metadata.uid ?? ''))
+  const bySolver = new Map(solvers.flatMap(({ objects, about }) => objects.map(object => [`${object.kind}/${object.metadata.name}`, about] as const)))
+  const related = relatedRefs(scope, snapshot)
+  for (const object of snapshot.byKind('Event')) {
+    const event = plainEvent(object)
+    const add = (about: readonly string[], attempt: Text['attempt'], objectKind?: string): void => shelf.add({
+      source: 'event', ref: eventRef(event), text: event.message, attempt, about: about.filter(name => scope.names.has(name)), fallback: stageOfEvent(event), severity: severityOf(event),
+      count: event.count, ...event.first === undefined ? {} : { first: event.first }, ...event.last === undefined ? {} : { last: event.last, time: event.last }, fold: true, ...objectKind === undefined ? {} : { objectKind }
+    })
+    if (chainKinds.has(event.kind)) {
+      const place = `${event.namespace ?? ''}/${event.name}`
+      const isIssuer = event.kind === 'Issuer' || event.kind === 'ClusterIssuer'
+      const about = isIssuer ? scope.issuer === (event.kind === 'ClusterIssuer' ? event.name : place) ? [] : undefined : scope.own.get(place) ?? scope.earlier.get(place)
+      if (about === undefined) continue
+      const attempt = !isIssuer && !scope.own.has(place) ? 'earlier' : attemptOfEvent(event, scope, uids)
+      if (attempt !== undefined) add(about, attempt)
+      continue
+    }
+    const own = bySolver.get(`${event.kind}/${event.name}`) ?? goneSolver(event, scope, attribution)
+    if (own !== undefined) add(own, 'current', event.kind)
+    else if (event.type === 'Warning' && related.has(`${event.kind} ${event.namespace ?? ''}/${event.name}`)) add(namesIn(scope, event.message).own, 'standing', event.kind)
+  }
+}
+
+const chainKinds = new Set(['Certificate', 'CertificateRequest', 'Order', 'Challenge', 'Issuer', 'ClusterIssuer'])
+
+/** Events of a solver object outlive it by an hour: whose it was, the log or the lack of any other candidate tells. */
+function goneSolver ({ kind, namespace, name, last }: PlainEvent, scope: Scope, attribution: LogAttribution): string[] | undefined {
+  if (!name.startsWith('cm-acme-http-solver-') || namespace !== scope.namespace || !['Pod', 'Service', 'Ingress', 'HTTPRoute'].includes(kind)) return undefined
+  if (last !== undefined && (last < scope.start || last >= scope.end)) return undefined
+  const owner = attribution.solverOwner(name)
+  if (owner !== undefined) return owner === 'own' ? [] : undefined
+  return attribution.sharesNamespace ? undefined : []
+}
+
+/** Ingresses, Gateways and the like that serve the attempt's names or made the Certificate. */
+function relatedRefs (scope: Scope, snapshot: Snapshot): Set<string> {
+  const refs = new Set<string>()
+  const owner = scope.chain.certificate === undefined ? undefined : controllerOf(scope.chain.certificate)
+  if (owner !== undefined) refs.add(`${owner.kind} ${scope.namespace}/${owner.name}`)
+  for (const ingress of snapshot.byKind('Ingress')) {
+    if (fieldsList(at(ingress.spec, 'rules')).some(({ host }) => scope.names.has(string(host).toLowerCase())) || fieldsList(at(ingress.spec, 'tls')).some(({ hosts }) => strings(hosts).some(host => scope.names.has(host.toLowerCase())))) {
+      refs.add(`Ingress ${ingress.metadata.namespace ?? ''}/${ingress.metadata.name}`)
+    }
+  }
+  return refs
+}
+
+function addLogs (shelf: TextShelf, scope: Scope, records: readonly LogRecord[], attribution: LogAttribution, solvers: readonly Solvers[]): void {
+  const pods = new Map(solvers.flatMap(({ objects, about }) => objects.filter(({ kind }) => kind === 'Pod').map(pod => [nameOf(pod), about] as const)))
+  for (const record of records) {
+    const { from, level, time } = record
+    const ref = `log ${from.namespace}/${from.pod}`
+    const put = (about: readonly string[], attempt: Text['attempt'], severity: Text['severity']): void => shelf.add({
+      source: 'log', ref, text: wordsOf(record), inner: record.err ?? record.message, about, attempt, severity, fallback: stageOfMessage(record), fold: true, ...time === undefined ? {} : { time, first: time, last: time }
+    })
+    if (from.role === 'controller') {
+      const tie = attribution.tie(record)
+      if (tie !== undefined) put(tie.about, tie.attempt, level === 'info' || level === 'unknown' ? 'info' : level === 'warning' ? 'warning' : 'error')
+      continue
+    }
+    const names = namesIn(scope, record.raw)
+    const mentions = names.own.length > 0 || [...scope.tokens].some(token => record.raw.includes(token))
+    if (from.role === 'solver') {
+      const about = pods.get(`Pod ${from.namespace}/${from.pod}`) ?? (mentions ? names.own : undefined)
+      if (about !== undefined) put(about, 'current', level === 'info' ? 'info' : 'error')
+    } else if (from.role === 'dns-webhook') {
+      // A provider's webhook serves every zone: only what names ours, or names nothing at a bad level, counts.
+      if (scope.webhookGroups.size > 0 && (mentions || (!names.other && level !== 'info' && time !== undefined && time >= scope.start)) && !isNoise(record)) put(names.own, 'current', level === 'info' ? 'info' : 'error')
+    } else if (from.role === 'ingress') {
+      if (mentions && record.raw.includes('/.well-known/acme-challenge/')) put(names.own, 'current', 'info')
+    } else if (mentions && (level === 'error' || level === 'fatal')) put(names.own, 'current', 'error')
+  }
+}
