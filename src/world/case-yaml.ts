@@ -43,7 +43,7 @@ export function parseCaseJson (file: string, text: string): unknown {
   try {
     value = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (error) {
-    throw new CaseError('CASE_JSON', jsonPlace(file, text, String((error as Error).message)), String((error as Error).message), { cause: error })
+    throw new CaseError('CASE_JSON', jsonPlace(file, text, (error as Error).message), (error as Error).message.replaceAll(/\s+/g, ' '), { cause: error })
   }
   const validate = validator('alert')
   if (validate(value)) return value
@@ -103,9 +103,10 @@ function place (file: string, lines: LineCounter, offset: number | undefined, fi
   return `${file}:${line + firstLine - 1}:${col}`
 }
 
+/** V8 gives a position with some of its messages only; YAML's parser, which reads JSON too, finds the rest. */
 function jsonPlace (file: string, text: string, message: string): string {
-  const position = /at position (\d+)/.exec(message)?.[1]
-  if (position === undefined) return file
-  const before = text.slice(0, Number(position)).split('\n')
-  return `${file}:${before.length}:${before.at(-1)!.length + 1}`
+  const lines = new LineCounter()
+  const known = /at position (\d+)/.exec(message)?.[1]
+  const [mistake] = parseDocument(text, { ...coreSchema, lineCounter: lines }).errors
+  return place(file, lines, known === undefined ? mistake?.pos[0] : Number(known))
 }
