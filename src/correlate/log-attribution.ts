@@ -202,11 +202,11 @@ export function isNoise (record: LogRecord): boolean {
 
 /** The stage that a message of cert-manager's belongs to. */
 export function stageOfMessage ({ message, logger }: LogRecord): Wrapper {
-  if (/^propagation check failed/.test(message)) return 'self-check'
-  if (/^error (?:cleaning up challenge)/.test(message) || logger.endsWith('.CleanUp')) return 'cleanup'
+  if (message.startsWith('propagation check failed')) return 'self-check'
+  if (message.startsWith('error cleaning up challenge') || logger.endsWith('.CleanUp')) return 'cleanup'
   if (/^error accepting challenge|non-ACME API error/.test(message)) return 'accept'
-  if (/^error waiting for authorization/.test(message)) return 'authorization'
-  if (/^failed to create Order resource/.test(message)) return 'order-create'
+  if (message.startsWith('error waiting for authorization')) return 'authorization'
+  if (message.startsWith('failed to create Order resource')) return 'order-create'
   if (/^failed to (?:finalize Order|retrieve issued certificate)|^invalid certificate data/.test(message)) return 'order-finalize'
   if (/^failed to (?:update Order status|retrieve the ACME order|fetch authorization)|^acme server fatal error/.test(message)) return 'order-other'
   if (/^Failed to determine the list of Challenge/i.test(message)) return 'solver-selection'
