@@ -6,6 +6,8 @@ export interface LogFilterOptions {
   needles: string[]
   /** Programs that are not cert-manager log in other shapes: their complaints count, too. */
   foreign?: boolean
+  /** Short logs of which every line tells something: the solver's. */
+  all?: boolean
   maxLines?: number
   maxBytes?: number
 }
@@ -32,6 +34,7 @@ export class LogFilter {
   private skipping = false
   private readonly needles: string[]
   private readonly foreign: boolean
+  private readonly all: boolean
   private readonly maxLines: number
   private readonly maxBytes: number
   private kept: Kept[] = []
@@ -42,9 +45,10 @@ export class LogFilter {
   private continuation = 0
   private readonly folds = new Map<string, { count: number, last?: Kept }>()
 
-  constructor ({ needles, foreign = false, maxLines = 20_000, maxBytes = 4_000_000 }: LogFilterOptions) {
+  constructor ({ needles, foreign = false, all = false, maxLines = 20_000, maxBytes = 4_000_000 }: LogFilterOptions) {
     this.needles = [...narrow(needles), ...(foreign ? [] : startup)].map(needle => Buffer.from(needle).toString('latin1'))
     this.foreign = foreign
+    this.all = all
     this.maxLines = maxLines
     this.maxBytes = maxBytes
   }
@@ -85,7 +89,7 @@ export class LogFilter {
         nearest = smallest(next)
       }
       const own = nearest !== -1 && nearest < stop
-      if (own || this.worth(text, start, stop)) this.take(text, start, stop, own)
+      if (own || this.all || this.worth(text, start, stop)) this.take(text, start, stop, own)
       else this.dropped++
       start = stop + 1
     }

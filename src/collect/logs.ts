@@ -50,7 +50,7 @@ async function readOne (gathering: Gathering, place: Omit<LogLook, 'look'>, sett
 }
 
 async function read (gathering: Gathering, { namespace, pod, container, previous, role }: Omit<LogLook, 'look'>, { needles, limitBytes }: LogSettings, since: Millis): Promise<LogLook['look']> {
-  const filter = new LogFilter({ needles, foreign: role === 'dns-webhook' || role === 'ingress' })
+  const filter = new LogFilter({ needles, foreign: role === 'dns-webhook' || role === 'ingress', all: role === 'solver' })
   const answer = await gathering.kubernetes.log({ namespace, pod, container, previous, sinceTime: since }, chunk => { filter.write(chunk) }, { limitBytes, signal: gathering.signal })
   if (answer.is !== 'seen') return answer
   const { lines, droppedLines, cut } = filter.finish()

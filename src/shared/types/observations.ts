@@ -189,8 +189,10 @@ export interface RecordedState {
   presented?: boolean
   processing?: boolean
   dnsName?: string
-  /** Solver objects as they were while the challenge was pending. */
+  /** Solver objects and their Events as they were while the challenge was pending. */
   objects?: KubeObject[]
+  /** What the solver Pod had logged by then. */
+  logs?: LogLook[]
 }
 
 export interface LookReport {
