@@ -43,7 +43,7 @@ export function pick (labels: LabelMap, spellings: readonly string[]): { key: st
 /** Host names and addresses inside a label's value: lists, URLs, ports, final dots, IDN and `*.` are all met. */
 export function domainsIn (value: string): string[] {
   const found: string[] = []
-  for (const part of value.slice(0, 2_000).split(/[\s,;[\]"']+(?![:\d]*:)/)) {
+  for (const part of value.slice(0, 2_000).split(/[\s,;"']+/)) {
     const domain = oneDomain(part)
     if (domain !== undefined && !found.includes(domain)) found.push(domain)
   }
@@ -52,9 +52,9 @@ export function domainsIn (value: string): string[] {
 
 function oneDomain (part: string): string | undefined {
   let host = part.trim().replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').replace(/^[^@/]*@/, '').replace(/[/?#].*$/, '')
-  const address = /^\[([0-9a-f:.]+)\](?::\d+)?$/i.exec(host)?.[1] ?? host
+  const address = /^\[([0-9a-f:.]+)\](?::\d+)?$/i.exec(host)?.[1] ?? host.replace(/^\[|\]$/g, '')
   if (isIP(address)) return address.toLowerCase()
-  host = host.replace(/:\d+$/, '').replace(/\.$/, '')
+  host = address.replace(/:\d+$/, '').replace(/\.$/, '')
   if (isIP(host)) return host
   const wildcard = host.startsWith('*.')
   const ascii = domainToASCII(wildcard ? host.slice(2) : host).toLowerCase()
