@@ -114,7 +114,12 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
 
   return {
     server, store, metrics, log, worker, deliveries,
-    listen: () => server.listen({ host: config.listen.host, port: config.listen.port }),
+    async listen () {
+      const address = await server.listen({ host: config.listen.host, port: config.listen.port })
+      // Read while nobody waits, so that the first alert need not.
+      if (givenInvestigate === undefined) void import('./investigate.ts').catch((error: unknown) => { log.error({ err: error }, 'the collectors cannot be read') })
+      return address
+    },
     async close () {
       if (closing) return
       closing = true
@@ -129,7 +134,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   }
 }
 
-/** Collectors, grammars and catalogue are read with the first alert: a service that waits should be small. */
+/** The catalogue's patterns are compiled with the first alert: a service that waits should be small. */
 function later (config: Config, clients: LookClients, clock: Clock, store: Store): Investigate {
   let built: Promise<Investigate> | undefined
   return async alerts => {
