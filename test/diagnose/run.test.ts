@@ -1,5 +1,5 @@
 import t from 'tap'
-import fc from 'fast-check'
+import { assert, property, sample, shuffledSubarray, string, stringMatching } from 'fast-check'
 import { defineCause } from '../../src/diagnose/cause.ts'
 import { causes } from '../../src/diagnose/index.ts'
 import { requiredLiterals } from '../../src/diagnose/literals.ts'
@@ -121,15 +121,15 @@ t.test('a pattern that is no RE2 is refused by name', async t => {
   t.throws(() => compilePatterns([cause]), /site-test.*a\(\?=b\)/)
 })
 
-t.test('the same case gives the same diagnosis, whatever the order of its texts', async t => {
+t.test('the same case gives the same diagnosis, whatever the order of its texts', async () => {
   const texts = [order(rateLimit), aText(noRecord), order('503 urn:ietf:params:acme:error:rateLimited: Service busy; retry later.', { source: 'log' }), aText('leader election lost', { source: 'log' })]
   const told = (list: typeof texts): string => JSON.stringify(diagnoser.diagnose(aCase({ facts: { order: anOrder() }, about: { challenge: aChallenge() }, texts: list })).causes.map(({ id, confidence }) => [id, confidence]))
   const first = told(texts)
-  fc.assert(fc.property(fc.shuffledSubarray(texts, { minLength: texts.length }), list => told(list) === first), { numRuns: 20 })
+  assert(property(shuffledSubarray(texts, { minLength: texts.length }), list => told(list) === first), { numRuns: 20 })
 })
 
-t.test('any text is judged without harm', async t => {
-  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 400 }), text => {
+t.test('any text is judged without harm', async () => {
+  assert(property(string({ unit: 'binary', maxLength: 400 }), text => {
     const diagnosis = diagnoser.diagnose(aCase({ texts: [aText(text)] }))
     return diagnosis.causes.every(({ confidence }) => confidence !== 'proven')
   }), { numRuns: 20 })
@@ -162,7 +162,7 @@ t.test('the literals of a pattern are held by whatever it matches', async t => {
 /** Strings that the pattern matches; none for syntax that the generator does not know. */
 function samplesOf (pattern: string): string[] {
   try {
-    return fc.sample(fc.stringMatching(new RegExp(pattern.replaceAll('(?P<', '(?<').replaceAll('\\b', ''))), { numRuns: 2, seed: 7 })
+    return sample(stringMatching(new RegExp(pattern.replaceAll('(?P<', '(?<').replaceAll('\\b', ''))), { numRuns: 2, seed: 7 })
   } catch {
     return []
   }
