@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { buildInbox } from './accept/inbox.ts'
 import { webhookRoute } from './accept/webhook-route.ts'
@@ -39,6 +40,7 @@ export interface App {
   close (): Promise<void>
 }
 
+const firstMessageTakes: Millis = 100
 const sweepEvery: Millis = 10 * 60_000
 /** An idle connection that never sends a request would hold the close up for ever. */
 const closeAtMost: Millis = 5_000
@@ -124,7 +126,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
       if (closing) return
       closing = true
       clearInterval(sweeper)
-      const forced = setTimeout(() => { server.server.closeAllConnections() }, closeAtMost)
+      const forced = globalThis.setTimeout(() => { server.server.closeAllConnections() }, closeAtMost)
       await server.close()
       clearTimeout(forced)
       await worker.stop()
@@ -138,7 +140,8 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
 function later (config: Config, clients: LookClients, clock: Clock, store: Store): Investigate {
   let built: Promise<Investigate> | undefined
   return async alerts => {
-    built ??= import('./investigate.ts').then(({ buildInvestigate }) => buildInvestigate(config, clients, clock, query => store.recorder.read(query)))
+    // Compiling holds up everything else: the first message goes out before it.
+    built ??= setTimeout(firstMessageTakes).then(() => import('./investigate.ts')).then(({ buildInvestigate }) => buildInvestigate(config, clients, clock, query => store.recorder.read(query)))
     return (await built)(alerts)
   }
 }
