@@ -18,7 +18,7 @@ export function addressesFacts (context: OutsideContext, identifier?: OutsideSee
 
   const views = [...groupByServer(looks)].map(toView)
   const outside = views.filter((view) => isPublicVantage(view.vantage))
-  const publicViews = outside.some((view) => stateOf(view) !== 'timeout') ? outside : [...outside, ...views.filter((view) => view.vantage === 'authoritative')]
+  const publicViews = outside.some((view) => view.rcode !== undefined) ? outside : [...outside, ...views.filter((view) => view.vantage === 'authoritative')]
   const inside = views.filter((view) => view.vantage === 'cluster')
   const owned = ownedAddresses(observations)
   const publicAddresses = unique(publicViews.flatMap(finalAddresses)).map((address) => {
@@ -71,7 +71,8 @@ const finalAddresses = (view: AddressView): string[] => [...view.a, ...view.aaaa
 function stateOf (view: AddressView): State {
   if (finalAddresses(view).length > 0) return 'ok'
   switch (view.rcode) {
-    case undefined: return view.failure === 'refused' || view.failure === 'timeout' || view.failure === 'unreachable' ? 'timeout' : 'unknown'
+    // A resolver that cannot be reached from here says nothing of the name, and silence says little.
+    case undefined: return view.failure === 'timeout' ? 'timeout' : 'unknown'
     case 'NXDOMAIN': return 'nxdomain'
     case 'NOERROR': return 'nodata'
     case 'REFUSED': return 'refused'

@@ -16,7 +16,8 @@ export function delegationFacts (context: OutsideContext, identifier?: OutsideSe
 
   const zone = names.find((name) => publicLooks.some((look) => look.name === name && ownsRecords(look)))
   const soas = zone === undefined ? [] : looksOf(observations, zone, ['SOA']).filter((look) => look.vantage === 'authoritative')
-  const nameServers = soas.map(toNameServer)
+  // What cannot be reached from here at all, or may not be asked, says nothing of the server.
+  const nameServers = soas.filter(({ failure }) => failure !== 'unreachable' && failure !== 'blocked').map(toNameServer)
   const own = new Set(soas.map(({ server }) => server))
   const nsLooks = zone === undefined ? [] : looksOf(observations, zone, ['NS']).filter((look) => look.vantage === 'authoritative')
   const dnssec = dnssecOf(observations, names, zone)

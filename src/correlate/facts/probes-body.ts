@@ -12,7 +12,7 @@ const bodies: readonly [kind: BodyKind, match: RegExp][] = [
   ['load-balancer-404', /(Error 404[\s\S]*That’s an error|Google Frontend|<title>404 - Not Found<\/title>|awselb|Microsoft-Azure-Application-Gateway|no healthy upstream|The page cannot be displayed because an internal server error|No server is available to handle this request|<h1>404 Site Not Found<\/h1>|Our services aren't available right now)/i],
   ['login-page', /type=["']?password|<title>[^<]*(log ?in|sign ?in|authenticate|single sign)|\/oauth2\/(start|sign_in)|name=["']?(username|password)|SAMLRequest|keycloak|id="kc-/i],
   ['parking', /parked|parkingcrew|sedoparking|domain (is|may be) for sale|buy this domain|hugedomains|dan\.com|afternic|This domain (is|has been) registered|godaddy\.com\/(park|forsale)|bodis\.com|expired domain|Welcome to nginx!|Apache2 \w+ Default Page|IIS Windows Server|domain default page|Default Web Site Page|Website coming soon/i],
-  ['maintenance', /maintenance|be right back|temporarily (unavailable|down)|under construction|Wartung|Site Unavailable/i],
+  ['maintenance', /maintenance|be right back|temporarily (down|closed)|under construction|Wartung/i],
   ['spa-index', /<div id=["']?(root|app|__next|__nuxt|svelte)["']?[ >]|<app-root|<script[^>]+type=["']?module|ng-version|data-reactroot|vite\.svg|window\.__NUXT__/i],
   ['html', /^\s*(<!doctype html|<html|<head|<\?xml)|<body|<center>|<h1>/i]
 ]

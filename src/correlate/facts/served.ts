@@ -8,6 +8,8 @@ import type { OutsideContext, OutsideSeed } from './outside-looks.ts'
 const day = 86_400_000
 const staging = /\(STAGING\)|Fake LE |happy hacker fake|Pebble (Intermediate|Root)/i
 const ingressDefault = /Kubernetes Ingress Controller Fake Certificate|TRAEFIK DEFAULT CERT|ingress\.local|Acme Co|default\.haproxy|Envoy Default/i
+/** cert-manager.io/issue-temporary-certificate. */
+const temporary = /^cert-manager\.local$/m
 
 /** The certificate that clients of the name get on port 443 now. */
 export function servedFacts (context: OutsideContext, identifier?: OutsideSeed): Look<ServedFacts> {
@@ -21,7 +23,7 @@ export function servedFacts (context: OutsideContext, identifier?: OutsideSeed):
     return failed ? absent : whyNothing(observations, looks, 'tls', 'port 443 was not looked at')
   }
   const { look, tls } = found as { look: HttpLook, tls: TlsSeen }
-  const fake = staging.test(tls.issuer) ? 'staging' : ingressDefault.test([tls.issuer, ...tls.names].join('\n')) ? 'ingress-default' : undefined
+  const fake = staging.test(tls.issuer) ? 'staging' : ingressDefault.test([tls.issuer, ...tls.names].join('\n')) ? 'ingress-default' : temporary.test([tls.issuer, ...tls.names].join('\n')) ? 'temporary' : undefined
   const daysLeft = tls.notAfter === undefined ? undefined : Math.floor((tls.notAfter - observations.now) / day)
   const matchesName = tls.names.some((name) => covers(name, identifier))
   return seen({

@@ -78,6 +78,7 @@ function stateOf (servers: TxtFacts['servers'], expected: string | undefined): T
   const holding = deciding.filter((server) => server.hasExpected).length
   if (holding === deciding.length) return 'everywhere'
   if (holding > 0) return 'partial'
-  if (deciding.every((server) => server.values.length === 0)) return 'none'
+  // A value that the zone no longer has and resolvers still hand out is what a CA meets, too.
+  if (answered.every((server) => server.vantage === 'cluster' || server.values.every((value) => value === expected))) return 'none'
   return expected === undefined ? 'unknown' : 'other-values'
 }

@@ -83,7 +83,7 @@ async function visit (options: HttpProbeOptions, request: Walk, url: URL, addres
   const hop: HttpHop = { url: url.href.slice(0, 2048), address, port, ms: 0 }
   let body: Buffer | undefined
   try {
-    if (address === '') throw new ConnectError('other', `no address is known for ${hostOf(url)}`)
+    if (address === '') throw new ConnectError('redirect', `redirected to ${hostOf(url)}, for which no address is known`)
     const refusal = request.guard.refuses(address, port)
     if (refusal !== undefined) throw new ConnectError('blocked', refusal)
     body = await fetchOnce(options, url, address, port, hop, request.signal)

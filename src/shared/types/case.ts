@@ -404,7 +404,7 @@ export interface ServedFacts extends Fact {
   notAfter?: Millis
   daysLeft?: number
   selfSigned: boolean
-  /** `staging`, `ingress-default`, or undefined. */
+  /** `staging`, `ingress-default`, `temporary` (cert-manager's own stand-in), or undefined. */
   fake?: string
   matchesName: boolean
 }

@@ -88,7 +88,7 @@ t.test('what a web server may do to us', async (t) => {
   for (const [path, text] of policy) t.match(await failure(path), { code: 'redirect', text }, path)
   t.equal((await go(lab.route, '/step0')).hops.length, 11, 'ten redirects are followed')
   t.match(await failure('/rebind', { resolve: async () => ['10.0.0.1'] }), { code: 'blocked' }, 'a name that leads inside is not followed')
-  t.match(await failure('/rebind', { resolve: async () => [] }), { code: 'other', text: /no address/ })
+  t.match(await failure('/rebind', { resolve: async () => [] }), { code: 'redirect', text: /no address/ })
   const inside = lab.dialled.filter((place) => /^(10\.|169\.254|::|127)/.test(place))
   t.strictSame(inside, [], 'no connection went inside')
 })
