@@ -48,8 +48,11 @@ export function peelWrapper (text: string, fallback: Wrapper = 'object'): { wrap
   for (let layer = 0; layer < maxLayers; layer++) {
     const found = wrappers.find(({ match }) => match.test(rest))
     if (found === undefined) break
-    rest = rest.replace(found.match, '').trimStart()
+    const inner = rest.replace(found.match, '').trimStart()
+    // Nothing behind the last wrapper (`order is in "invalid" state: `): it is the whole message.
+    if (inner !== '') rest = inner
     if (found.is !== undefined && !coarser(found.is, wrapper)) wrapper = found.is
+    if (inner === '') break
   }
   return { wrapper, core: fold(rest) }
 }

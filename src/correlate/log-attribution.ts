@@ -134,10 +134,15 @@ export class LogAttribution {
     if (names.other || hosts.some(host => this.#otherHosts.has(host)) || /\/\.well-known\/acme-challenge\//.test(text)) return undefined
     if (controllerWide.test(`${record.message} ${text}`)) return { attempt: 'current', about: [], by: 'controller' }
 
+    // A line about placing an order can only be about an Order that the CA has not accepted.
+    const creating = /error creating new order|ACME client for issuer not initialised/.test(text)
+    if (creating && (scope.chain.orderState ?? '') !== '') return undefined
+    // Names of a zone or record that nobody of the attempt has.
+    if (/_acme-challenge\.[a-z0-9]|\bfor domain "?[a-z0-9_*-]+\.[a-z]/i.test(text)) return undefined
     const neighbour = this.#neighbour(record)
     if (neighbour === 'other') return undefined
     if (neighbour !== undefined) return { attempt, about: neighbour.about, by: 'neighbour' }
-    return this.#fits(text, hosts, record)
+    return this.#fits(text, hosts, record, creating)
   }
 
   /** Objects and places that Kubernetes' and cert-manager's errors name. */
@@ -177,16 +182,14 @@ export class LogAttribution {
   }
 
   /** A line that names nothing counts only for an attempt in the right state at that time. */
-  #fits (text: string, hosts: readonly string[], record: LogRecord): Tie | undefined {
+  #fits (text: string, hosts: readonly string[], record: LogRecord, creating: boolean): Tie | undefined {
     const scope = this.#scope
     const { time, from } = record
     const attempt = attemptAt(scope, time)
     const aboutCa = scope.acmeHost !== undefined && (hosts.includes(scope.acmeHost) || text.includes(` ${scope.acmeHost} `))
     if (hosts.length > 0 && !aboutCa) return undefined
-    const waiting = (scope.chain.orderState ?? '') === ''
-    const creating = /error creating new order|ACME client for issuer not initialised/.test(text)
     const burst = (this.#starts.get(from.pod) ?? []).some(start => time !== undefined && time >= start && time - start < 90_000)
-    if (creating) return waiting && !burst && attempt === 'current' && scope.chain.orderName !== undefined ? { attempt, about: [], by: 'fits' } : undefined
+    if (creating) return !burst && attempt === 'current' && scope.chain.orderName !== undefined ? { attempt, about: [], by: 'fits' } : undefined
     if (aboutCa) return scope.chain.orderState === 'valid' || attempt !== 'current' ? undefined : { attempt, about: [], by: 'fits' }
     // A provider's words that name nothing: whose else, when no other Challenge waits?
     return scope.alone && attempt === 'current' && !burst && scope.start > 0 && record.err !== undefined && !/finalizing order|issuer/.test(text) ? { attempt, about: [], by: 'fits' } : undefined
