@@ -63,16 +63,17 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
       noticed: seconds => { metrics.noticeSeconds.observe(seconds) }
     }
   })
-  const worker = startWorker({ store, clock, metrics, log, concurrency: config.collect.concurrency, handle: looker.handle })
 
   const inbox = buildInbox({
     config, store, clock, metrics,
-    queueDepth: worker.depth,
+    queueDepth: () => worker.depth(),
     onWork: () => {
       deliveries.wake()
       worker.wake()
     }
   })
+
+  const worker = startWorker({ store, clock, metrics, log, concurrency: config.collect.concurrency, busy: () => inbox.busy(), handle: looker.handle })
 
   const server = fastify({
     // One line of our own for each notification: Fastify's request log costs more than validation.

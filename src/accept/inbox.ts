@@ -11,6 +11,8 @@ import { incidentKey, subjectHints } from './subject.ts'
 export interface Inbox {
   /** Resolves when everything that follows from the body is on disk; throws a TriageError for the sender. */
   take (body: string, source: string): Promise<Accepted>
+  /** So many come in that everything else should wait for its turn. */
+  busy (): boolean
   /** Keeps a refused body, at most a few a second. */
   refuse (refusal: { error: TriageError, remote: string, bytes: number, raw: string }): void
 }
@@ -31,10 +33,12 @@ const refusalsPerSecond = 10
 const expectedAlert = 'CertManagerACMEOrderFailed'
 
 export function buildInbox ({ config, store, clock, metrics, queueDepth, onWork }: InboxOptions): Inbox {
+  const pace = buildPace()
   let second = 0
   let refusals = 0
   return {
     async take (body, source) {
+      pace.count()
       const depth = queueDepth() + store.intake.waiting
       if (depth >= config.webhook.queueLimit) throw new TriageError('QUEUE_FULL', { depth })
       const notification = placeAll(readBody(body, clock.now()), body, source, config)
@@ -48,6 +52,7 @@ export function buildInbox ({ config, store, clock, metrics, queueDepth, onWork 
       if (accepted.opened.length + accepted.joined.length + accepted.resolved.length > 0) onWork(accepted)
       return accepted
     },
+    busy: pace.busy,
     refuse ({ error, remote, bytes, raw }) {
       metrics.rejected.inc({ code: error.code })
       const now = Math.floor(clock.now() / 1_000)
@@ -59,6 +64,24 @@ export function buildInbox ({ config, store, clock, metrics, queueDepth, onWork 
       // The answer does not wait for it, and a store that refuses has been told already.
       store.intake.reject({ status: error.status, code: error.code, message: error.message, remote, bytes, raw }).catch(() => {})
     }
+  }
+}
+
+/** Counts in tenths of a second: more than ten in one is a storm. Real time, since it is about this machine. */
+function buildPace (): { count (): void, busy (): boolean } {
+  let tenth = 0
+  let now = 0
+  let before = 0
+  const turn = () => {
+    const current = Math.floor(performance.now() / 100)
+    if (current === tenth) return
+    before = current === tenth + 1 ? now : 0
+    now = 0
+    tenth = current
+  }
+  return {
+    count () { turn(); now++ },
+    busy () { turn(); return Math.max(now, before) > 10 }
   }
 }
 

@@ -22,6 +22,8 @@ export interface WorkerOptions {
   metrics: Metrics
   log: Log
   concurrency: number
+  /** Intake has so much to do that jobs should hold back. */
+  busy (): boolean
   /** Does the job and saves its end in the same commit as its result. */
   handle (job: Job, signal: AbortSignal): Promise<void>
 }
@@ -32,9 +34,11 @@ const extendEvery: Millis = 20_000
 const countEvery: Millis = 500
 /** A clock that jumps or a job of another replica is noticed so soon. */
 const longestSleep: Millis = 30_000
+/** While intake is busy one round of jobs is begun so often, so that nothing stands still. */
+const roundWhenBusy: Millis = 1_000
 const backoff = (failures: number): Millis => Math.min(5_000 * 2 ** failures, 15 * 60_000)
 
-export function startWorker ({ store, clock, metrics, log, concurrency, handle }: WorkerOptions): Worker {
+export function startWorker ({ store, clock, metrics, log, concurrency, busy, handle }: WorkerOptions): Worker {
   const running = new Set<Promise<void>>()
   const ending = new AbortController()
   let timer: NodeJS.Timeout | undefined
@@ -42,6 +46,7 @@ export function startWorker ({ store, clock, metrics, log, concurrency, handle }
   let again = false
   let due = 0
   let counted = 0
+  let began = 0
 
   function wake (): void {
     if (ending.signal.aborted) return
@@ -62,13 +67,18 @@ export function startWorker ({ store, clock, metrics, log, concurrency, handle }
   }
 
   async function pump (): Promise<void> {
+    if (busy() && performance.now() - began < roundWhenBusy) {
+      sleep(50)
+      return
+    }
+    began = performance.now()
     const free = concurrency - running.size
     if (free > 0) {
       const jobs = await store.jobs.claim(free, lease)
       for (const job of jobs) run(job)
-      if (jobs.length === free && Date.now() - counted < countEvery) return
-    } else if (Date.now() - counted < countEvery) return
-    counted = Date.now()
+      if (jobs.length === free && performance.now() - counted < countEvery) return
+    } else if (performance.now() - counted < countEvery) return
+    counted = performance.now()
     const depth = await store.jobs.depth()
     due = depth.due
     metrics.queueDepth.set(due)
