@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { fetch, type Response } from 'undici'
+import { reasonOf } from '../errors.ts'
+import type { Millis } from '../types/common.ts'
+import type { Route } from './route.ts'
+import { routedAgent } from './routed-agent.ts'
+
+/** One alert as `GET /api/v2/alerts` shows it. Times stay the texts they are: they are sent back unchanged. */
+export interface LiveAlert {
+  fingerprint: string
+  labels: Record<string, string>
+  annotations: Record<string, string>
+  startsAt: string
+  endsAt: string
+  updatedAt: string
+  generatorURL: string
+  state: string
+}
+
+/** What is posted to `/api/v2/alerts`. */
+export interface PostedAlert {
+  labels: Record<string, string>
+  annotations: Record<string, string>
+  startsAt: string
+  endsAt: string
+  generatorURL?: string
+}
+
+export type AlertmanagerAnswer<T> = { ok: true, value: T } | { ok: false, status?: number, error: string }
+
+export interface AlertmanagerClient {
+  readonly url: string
+  alerts (filters: string[]): Promise<AlertmanagerAnswer<LiveAlert[]>>
+  post (alerts: PostedAlert[]): Promise<AlertmanagerAnswer<void>>
+  /** Posts a body byte for byte. */
+  forward (path: string, body: Buffer | string, headers: Record<string, string>, timeout?: Millis): Promise<AlertmanagerAnswer<{ status: number, body: string }>>
+  status (): Promise<AlertmanagerAnswer<{ version: string, cluster: string, peers: number }>>
+  close (): Promise<void>
+}
+
+export interface AlertmanagerOptions {
+  url: string
+  route: Route
+  bearer?: string
+  basic?: { user: string, password: string }
+  headers?: Record<string, string>
+  /** File with the CA, or the PEM itself. */
+  ca?: string
+  timeout?: Millis
+}
+
+/** Marks posts of ours, so that a relay that is its own upstream notices. */
+export const hopHeader = 'x-acme-triage-hop'
+
+/** One Alertmanager peer (or Mimir tenant). The path of the URL is the prefix of the API. */
+export function alertmanagerClient ({ url, route, bearer, basic, headers = {}, ca, timeout = 5_000 }: AlertmanagerOptions): AlertmanagerClient {
+  const base = url.replace(/\/+$/, '').replace(/\/api\/v2$/, '')
+  const agent = routedAgent(route, { headersTimeout: timeout, bodyTimeout: timeout, ...(ca === undefined ? {} : { ca: ca.includes('-----BEGIN') ? ca : readFileSync(ca, 'utf8') }) })
+  const common: Record<string, string> = {
+    ...headers,
+    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    ...(basic === undefined ? {} : { authorization: `Basic ${Buffer.from(`${basic.user}:${basic.password}`).toString('base64')}` })
+  }
+
+  async function call<T> (path: string, init: { method: 'GET' | 'POST', body?: Buffer | string, headers?: Record<string, string>, timeout?: Millis }, read: (response: Response) => Promise<T>): Promise<AlertmanagerAnswer<T>> {
+    try {
+      const response = await fetch(`${base}${path}`, {
+        method: init.method, ...(init.body === undefined ? {} : { body: init.body }), headers: { ...common, ...init.headers }, redirect: 'manual', dispatcher: agent, signal: AbortSignal.timeout(init.timeout ?? timeout)
+      })
+      if (!response.ok) return { ok: false, status: response.status, error: `HTTP ${response.status}: ${(await response.text()).slice(0, 300)}` }
+      return { ok: true, value: await read(response) }
+    } catch (error) {
+      return { ok: false, error: reasonOf(error) }
+    }
+  }
+
+  return {
+    url: base,
+    alerts: filters => call(`/api/v2/alerts?${new URLSearchParams([['active', 'true'], ['silenced', 'true'], ['inhibited', 'true'], ['unprocessed', 'true'], ...filters.map((filter): [string, string] => ['filter', filter])])}`, { method: 'GET' }, async response => {
+      const list = await response.json()
+      if (!Array.isArray(list)) throw new Error('the answer is not a list of alerts')
+      return list.flatMap(liveAlert)
+    }),
+    post: alerts => call('/api/v2/alerts', { method: 'POST', body: JSON.stringify(alerts), headers: { 'content-type': 'application/json', [hopHeader]: '1' } }, async response => { await response.body?.cancel() }),
+    forward: (path, body, forwarded, limit) => call(path, { method: 'POST', body, headers: forwarded, ...(limit === undefined ? {} : { timeout: limit }) }, async response => ({ status: response.status, body: (await response.text()).slice(0, 2_000) })),
+    status: () => call('/api/v2/status', { method: 'GET' }, async response => {
+      const value = await response.json() as { versionInfo?: { version?: string }, cluster?: { status?: string, peers?: unknown[] } }
+      return { version: value.versionInfo?.version ?? '', cluster: value.cluster?.status ?? '', peers: value.cluster?.peers?.length ?? 0 }
+    }),
+    close: () => agent.destroy()
+  }
+}
+
+function liveAlert (value: unknown): LiveAlert[] {
+  if (typeof value !== 'object' || value === null) return []
+  const { fingerprint, labels, annotations, startsAt, endsAt, updatedAt, generatorURL, status } = value as Record<string, unknown>
+  if (typeof fingerprint !== 'string' || typeof labels !== 'object' || labels === null || typeof startsAt !== 'string' || typeof endsAt !== 'string') return []
+  return [{
+    fingerprint, labels: labels as Record<string, string>, annotations: (annotations ?? {}) as Record<string, string>, startsAt, endsAt,
+    updatedAt: typeof updatedAt === 'string' ? updatedAt : '', generatorURL: typeof generatorURL === 'string' ? generatorURL : '',
+    state: String((status as { state?: unknown } | undefined)?.state ?? '')
+  }]
+}

@@ -1,0 +1,43 @@
+import type { AnnotationTargetTable } from './schema.ts'
+import type { StoreContext } from './store.ts'
+
+/** An alert that should carry our annotations. */
+export interface AnnotationTarget {
+  fingerprint: string
+  incident: string
+  labels: Record<string, string>
+  annotations: Record<string, string>
+  hash: string
+  until: number
+}
+
+export interface AnnotationTargetStore {
+  /** All that should be kept on their alerts now. */
+  active (): Promise<AnnotationTarget[]>
+  of (fingerprints: string[]): Promise<AnnotationTarget[]>
+  /** The alert is gone, resolved or too old. */
+  stop (fingerprints: string[]): Promise<void>
+}
+
+export function annotationTargetStore ({ database, clock }: Pick<StoreContext, 'database' | 'clock'>): AnnotationTargetStore {
+  const read = (row: AnnotationTargetTable): AnnotationTarget => ({
+    fingerprint: row.fingerprint, incident: row.incident_id, hash: row.hash, until: row.until,
+    labels: JSON.parse(row.labels) as Record<string, string>, annotations: JSON.parse(row.annotations) as Record<string, string>
+  })
+  return {
+    async active () {
+      const rows = await database.selectFrom('annotation_target').selectAll().where('active', '=', 1).where('until', '>', clock.now()).limit(5_000).execute()
+      return rows.map(read)
+    },
+    async of (fingerprints) {
+      if (fingerprints.length === 0) return []
+      const rows = await database.selectFrom('annotation_target').selectAll().where('fingerprint', 'in', fingerprints.slice(0, 500)).where('active', '=', 1).execute()
+      return rows.map(read)
+    },
+    async stop (fingerprints) {
+      for (let from = 0; from < fingerprints.length; from += 500) {
+        await database.updateTable('annotation_target').set({ active: 0, updated_at: clock.now() }).where('fingerprint', 'in', fingerprints.slice(from, from + 500)).execute()
+      }
+    }
+  }
+}
