@@ -38,7 +38,9 @@ function defaultContainer (files: ReadonlyMap<string, string>, namespace: string
 }
 
 function cut (whole: string, since: number, query: URLSearchParams): string {
-  let lines = whole.split(/(?<=\n)/)
+  // Each line keeps its end; the last may have none.
+  let lines = whole.split('\n').map((line, index, all) => index === all.length - 1 ? line : `${line}\n`)
+  if (lines.at(-1) === '') lines.pop()
   if (!Number.isNaN(since)) {
     // A line without a time belongs to the one before.
     let late = false
