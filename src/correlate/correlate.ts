@@ -1,4 +1,4 @@
-import type { Case, IdentifierCase } from '../shared/types/case.ts'
+import type { Case, IdentifierCase, Text } from '../shared/types/case.ts'
 import { unavailable, type Look } from '../shared/types/common.ts'
 import type { Observations } from '../shared/types/observations.ts'
 import { anchorOf } from './anchor.ts'
@@ -51,7 +51,7 @@ export function correlate (observations: Observations): Case {
 
   const identifiers = seeds.map(seed => identifierCase(context, seed, state => stateOfIdentifier(seed, seeds, chain, state))).sort(byUrgency)
   const facts = sharedFacts(context, records)
-  const { texts } = collectTexts(context, scope, records)
+  const texts = collectTexts(context, scope, records).map(text => narrowed(text, identifiers))
   const changes = changesBefore(scope, snapshot, anchor.time)
   const controller = facts.controller.is === 'seen' ? facts.controller.value : undefined
   const version = parseVersion(controller?.version ?? '')
@@ -76,6 +76,15 @@ export function correlate (observations: Observations): Case {
     unavailable: whatWasUnavailable(observations),
     looks: observations.looks
   }
+}
+
+/** cert-manager does not say for which name no solver fits; the same choice made again does. */
+function narrowed (text: Text, identifiers: readonly IdentifierCase[]): Text {
+  if (text.wrapper !== 'solver-selection' || text.about.length > 0) return text
+  const about = identifiers
+    .filter(({ facts: { solverChoice } }) => solverChoice.is === 'seen' && solverChoice.value.chosen === undefined)
+    .map(({ name, wildcard }) => wildcard ? `*.${name}` : name)
+  return about.length === 0 || about.length === identifiers.length ? text : { ...text, about }
 }
 
 function sharedFacts (context: CorrelateContext, records: readonly LogRecord[]): Case['facts'] {

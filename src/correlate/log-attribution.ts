@@ -13,6 +13,9 @@ export interface Tie {
   by: 'keys' | 'names' | 'words' | 'neighbour' | 'fits' | 'controller'
 }
 
+/** The identifiers that a solver object of the attempt serves, or that it is somebody else's. */
+export type SolverOwner = string[] | 'other'
+
 /** Lines that healthy issuance prints at error level, and heartbeats. */
 const noise: readonly RegExp[] = [
   /in work queue no longer exists/,
@@ -34,7 +37,7 @@ const controllerWide = /leader election lost|error executing command|error retri
 /** Ties log entries to the attempt. Entries of one pod, in order of time. */
 export class LogAttribution {
   readonly #scope: Scope
-  readonly #solvers = new Map<string, 'own' | 'other'>()
+  readonly #solvers = new Map<string, SolverOwner>()
   readonly #keyed = new Map<string, { time: Millis, tie: Tie | 'other', strong: boolean }[]>()
   readonly #starts = new Map<string, Millis[]>()
   /** Normalised words that an object or Event of the attempt says, and those that others say. */
@@ -43,7 +46,7 @@ export class LogAttribution {
   readonly #otherHosts = new Set<string>()
   #sharesNamespace = false
 
-  constructor (scope: Scope, records: readonly LogRecord[], words: { own: ReadonlyMap<string, string[]>, other: ReadonlySet<string> }, solverNames: ReadonlyMap<string, 'own' | 'other'>) {
+  constructor (scope: Scope, records: readonly LogRecord[], words: { own: ReadonlyMap<string, string[]>, other: ReadonlySet<string> }, solverNames: ReadonlyMap<string, SolverOwner>) {
     this.#scope = scope
     this.#ownWords = words.own
     this.#otherWords = words.other
@@ -54,7 +57,7 @@ export class LogAttribution {
       const tie = this.#byKeys(record)
       if (tie === undefined) continue
       const solver = fields.get('related_resource_name')
-      if (solver?.startsWith('cm-acme-http-solver-') === true) this.#solvers.set(solver, tie === 'other' ? 'other' : 'own')
+      if (solver?.startsWith('cm-acme-http-solver-') === true) this.#solvers.set(solver, tie === 'other' ? 'other' : tie.about)
       const dnsName = fields.get('dnsName')?.toLowerCase()
       if (tie === 'other' && dnsName !== undefined && !scope.names.has(dnsName)) this.#otherHosts.add(dnsName)
       if (tie === 'other' && fields.get('resource_kind') === 'Challenge' && fields.get('resource_namespace') === scope.namespace) this.#sharesNamespace = true
@@ -64,7 +67,7 @@ export class LogAttribution {
   }
 
   /** Whose solver object this name was, from keyed lines and owners. */
-  solverOwner (name: string): 'own' | 'other' | undefined { return this.#solvers.get(name) }
+  solverOwner (name: string): SolverOwner | undefined { return this.#solvers.get(name) }
 
   /** Other attempts of the same namespace ran in the log: a solver object that nobody explains may be theirs. */
   get sharesNamespace (): boolean { return this.#sharesNamespace }
@@ -125,8 +128,8 @@ export class LogAttribution {
     if (names.own.length > 0) return { attempt, about: names.own, by: 'names' }
     const solver = /cm-acme-http-solver-[a-z0-9]{5}\b/.exec(text)?.[0]
     const owner = solver === undefined ? undefined : this.#solvers.get(solver)
-    if (owner === 'own') return { attempt, about: [], by: 'names' }
     if (owner === 'other') return undefined
+    if (owner !== undefined) return { attempt, about: owner, by: 'names' }
     const named = this.#objectsIn(text, time)
     if (named !== undefined) return named === 'other' ? undefined : named
     if (ownWords !== undefined && !otherWords) return { attempt, about: ownWords, by: 'words' }

@@ -4,7 +4,7 @@ import { peelWrapper } from './acme-problem.ts'
 import { namesIn, type Scope } from './attempt-scope.ts'
 import { at, fields, fieldsList, nameOf, string, strings } from './facts/fields.ts'
 import { solverObjects } from './facts/solver-objects.ts'
-import { LogAttribution, isNoise, stageOfMessage, wordsOf } from './log-attribution.ts'
+import { LogAttribution, isNoise, stageOfMessage, wordsOf, type SolverOwner } from './log-attribution.ts'
 import type { LogRecord } from './log-grammars/record.ts'
 import { normalise } from './normalise.ts'
 import { reasonOf } from './objects.ts'
@@ -14,10 +14,8 @@ import { addChainTexts, addObjectTexts, addRecorded } from './texts/objects.ts'
 import { addAlertTexts, addCaTexts } from './texts/outside.ts'
 import { TextShelf } from './texts/shelf.ts'
 
-export interface Texts { texts: Text[], attribution: LogAttribution }
-
 /** Every text that bears on the attempt, peeled, tied to identifiers, folded, in a fixed order. */
-export function collectTexts (context: CorrelateContext, scope: Scope, records: readonly LogRecord[]): Texts {
+export function collectTexts (context: CorrelateContext, scope: Scope, records: readonly LogRecord[]): Text[] {
   const { snapshot, observations } = context
   const shelf = new TextShelf()
   addChainTexts(shelf, scope)
@@ -28,12 +26,12 @@ export function collectTexts (context: CorrelateContext, scope: Scope, records: 
   addCaTexts(shelf, observations.acme, scope)
   addAlertTexts(shelf, observations, scope)
 
-  const solverNames = ownersOfSolvers(snapshot, solvers.flatMap(({ objects }) => objects))
+  const solverNames = ownersOfSolvers(snapshot, solvers)
   const words = saidBy(scope, snapshot)
   const attribution = new LogAttribution(scope, records, words, solverNames)
   addEvents(shelf, scope, snapshot, solvers, attribution)
   addLogs(shelf, scope, records, attribution, solvers)
-  return { texts: shelf.done(), attribution }
+  return shelf.done()
 }
 
 interface Solvers { about: string[], challenge: KubeObject, objects: KubeObject[] }
@@ -60,11 +58,12 @@ function addRelatedObjects (shelf: TextShelf, scope: Scope, snapshot: Snapshot, 
 }
 
 /** Whose solver object a name is, as far as owners tell. */
-function ownersOfSolvers (snapshot: Snapshot, own: readonly KubeObject[]): Map<string, 'own' | 'other'> {
-  const names = new Map<string, 'own' | 'other'>()
+function ownersOfSolvers (snapshot: Snapshot, solvers: readonly Solvers[]): Map<string, SolverOwner> {
+  const names = new Map<string, SolverOwner>()
   for (const kind of ['Pod', 'Service', 'Ingress', 'HTTPRoute']) {
-    for (const object of snapshot.byKind(kind)) if (object.metadata.name.startsWith('cm-acme-http-solver-')) names.set(object.metadata.name, own.includes(object) ? 'own' : 'other')
+    for (const { metadata: { name } } of snapshot.byKind(kind)) if (name.startsWith('cm-acme-http-solver-')) names.set(name, 'other')
   }
+  for (const { about, objects } of solvers) for (const { metadata: { name } } of objects) names.set(name, about)
   return names
 }
 
@@ -123,7 +122,7 @@ function goneSolver ({ kind, namespace, name, last }: PlainEvent, scope: Scope, 
   if (!name.startsWith('cm-acme-http-solver-') || namespace !== scope.namespace || !['Pod', 'Service', 'Ingress', 'HTTPRoute'].includes(kind)) return undefined
   if (last !== undefined && (last < scope.start || last >= scope.end)) return undefined
   const owner = attribution.solverOwner(name)
-  if (owner !== undefined) return owner === 'own' ? [] : undefined
+  if (owner !== undefined) return owner === 'other' ? undefined : owner
   return attribution.sharesNamespace ? undefined : []
 }
 
