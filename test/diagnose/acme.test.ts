@@ -143,6 +143,9 @@ const rows: Row[] = [
 
   ['the authorization expired', acmeAuthorizationExpired, aCase({ texts: [aText('Error accepting challenge: 404 urn:ietf:params:acme:error:malformed: Expired authorization', { wrapper: 'accept' })] }), 'proven'],
   ['the challenge is called expired', acmeAuthorizationExpired, aCase({ about: { challenge: aChallenge({ state: 'expired' }) } }), 'likely'],
+  ['it is called expired, nobody said why, and the Order was never told', acmeAuthorizationExpired, aCase({ about: { challenge: aChallenge({ state: 'expired' }) }, facts: { order: anOrder({ state: 'pending' }) } }), 'hint'],
+  ['a proxy forbids the CA', acmeServerUnreachable, says(`error creating new order: ${directoryUrl}Forbidden`), 'likely proxy'],
+  ['an old word for a name that is no public one', acmeIdentifierRejected, says('400 urn:acme:error:malformed: Error creating new authz :: Name does not end in a public suffix'), 'likely'],
   ['the order is expired', acmeAuthorizationExpired, aCase({ facts: { order: anOrder({ state: 'expired' }) } }), 'likely'],
   ['an invalid challenge is not expired', acmeAuthorizationExpired, aCase({ about: { challenge: aChallenge() } }), 'not-applicable'],
 

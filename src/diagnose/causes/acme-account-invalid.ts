@@ -25,11 +25,12 @@ export default defineCause({
     { in: everywhere, match: 'no account exists with the provided key|account .{1,120} not found|acme: account does not exist|accountdoesnotexist|unknown account', unless: 'external account', confidence: 'proven' },
     { in: everywhere, match: 'invalid account url|kid .{0,60}prefix|no key id in jws header', confidence: 'proven' },
     { in: everywhere, match: 'account blocked ::|not enough funds|billing_profiles', confidence: 'proven' },
-    { in: everywhere, match: 'must agree to terms|agreementrequired|useractionrequired', confidence: 'proven' },
+    { in: everywhere, match: 'must agree to terms|terms of service (have|has) changed|provided agreement url|agreementrequired|useractionrequired', confidence: 'proven' },
     { in: everywhere, match: 'disableaccountkeygeneration.{0,60}secret was not found|account private key is invalid|acme private key in .{1,80} is not of type', confidence: 'proven' },
     { in: everywhere, match: 'invalid request signing key|badpublickey|badsignaturealgorithm', unless: 'csr', confidence: 'proven' },
+    { in: everywhere, match: 'jws verification error', unless: 'external account|eab', confidence: 'likely' },
     // The CA refuses at newOrder with `unauthorized`: a matter of the account, unless the text names another.
-    { in: everywhere, match: '.', when: { wrapper: ['order-create', 'account'], problem: ['unauthorized'] }, unless: 'profile|external account|eab|replaced|identifier|domain|lacks sufficient', confidence: 'likely' },
+    { in: everywhere, match: '.', when: { wrapper: ['order-create', 'account'], problem: ['unauthorized'] }, unless: 'acmev1|profile|external account|eab|replaced|identifier|domain|lacks sufficient', confidence: 'likely' },
     { in: everywhere, match: 'lacks sufficient authorization', when: { wrapper: toTheCa }, unless: 'authorization error for|verify eab', confidence: 'possible' }
   ],
   related: ['acme-eab-rejected'],

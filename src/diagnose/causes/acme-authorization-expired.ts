@@ -26,7 +26,9 @@ export default defineCause({
   examine ({ hits, challenge, order }) {
     const [best, ...rest] = hits
     if (best !== undefined && best.rule.confidence !== 'possible') return { is: 'found', confidence: best.rule.confidence, blanks: {}, because: [best, ...rest.slice(0, 3)] }
-    // cert-manager calls each `malformed` answer to a challenge "expired".
+    // cert-manager calls each `malformed` answer to a challenge "expired". Without any words of the CA, an Order that was never told is the better story.
+    const untold = best === undefined && valueIn(order)?.state === 'pending'
+    if (valueIn(challenge)?.state === 'expired' && untold) return { is: 'found', confidence: 'possible', blanks: {}, because: ['challenge'] }
     if (valueIn(challenge)?.state === 'expired') return { is: 'found', confidence: 'likely', blanks: {}, because: best === undefined ? ['challenge'] : ['challenge', best] }
     if (valueIn(order)?.state === 'expired') return { is: 'found', confidence: 'likely', blanks: {}, because: ['order'] }
     return notApplicable

@@ -19,6 +19,7 @@ export default defineCause({
     { in: everywhere, match: 'forbidden by policy|policy forbids issuing|refuses to issue a certificate for this (domain|identifier)', confidence: 'proven' },
     { in: everywhere, match: 'does not end with a valid public suffix|is an icann tld|wildcard for an icann tld', unless: 'contact|e-?mail', confidence: 'proven' },
     { in: everywhere, match: 'domain name (contains|is longer|has more|needs at least|can not|cannot|ends in)|label in a reserved format|malformed punycode|more than 10 labels|at least one dot|two dots in a row|identifier value \\(name\\) is empty', unless: 'contact|e-?mail', confidence: 'proven' },
+    { in: everywhere, match: 'does not end in a public suffix|name is blacklisted|invalid character in dns name|dns (name does not have enough|label is too long)|cannot issue for "', unless: 'profile', confidence: 'likely' },
     { in: everywhere, match: 'domain has a label|containing an illegal character|more than one wildcard|only permitted before the first dot|wildcard domain names are not supported', confidence: 'proven' },
     { in: everywhere, match: 'redundant with a wildcard|recursive on-demand', confidence: 'proven' },
     { in: everywhere, match: 'value is an ip address|does not permit (ip address|dns) identifiers|ip address is (invalid|in a reserved)|unsupported identifier|disabled this identifier type|invalid identifier type', unless: 'redirect', confidence: 'proven' },

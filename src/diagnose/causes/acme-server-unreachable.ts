@@ -26,6 +26,8 @@ export default defineCause({
   texts: [
     { in: everywhere, match: 'lookup \\S+.{0,60}(no such host|server misbehaving|i/o timeout|temporary failure|no answer)|dial tcp: i/o timeout', confidence: 'proven', variant: 'dns' },
     { in: everywhere, match: 'proxyconnect|proxy authentication required|\\b407 : |jws header parameter .url. incorrect|malformed http response', confidence: 'proven', variant: 'proxy' },
+    { in: everywhere, match: '"https?://[^"]+": (forbidden|bad gateway|service unavailable|gateway timeout)|server gave http response to https client', confidence: 'likely', variant: 'proxy' },
+    { in: everywhere, match: 'acme: nonce not found', confidence: 'possible', variant: 'proxy' },
     { in: everywhere, match: '\\b(403|502|503) : \\s*<(html|!doctype)', confidence: 'likely', variant: 'proxy' },
     { in: everywhere, match: 'tls handshake timeout|remote error: tls: |tls: first record does not look like', unless: 'unexpected non-acme', confidence: 'proven', variant: 'tls-handshake' },
     { in: everywhere, match: 'connection refused', unless: 'lookup ', confidence: 'proven', variant: 'refused' },

@@ -17,7 +17,7 @@ export default defineCause({
     { do: 'Start it if it was scaled down.', run: 'kubectl -n {certManagerNamespace} scale deployment cert-manager --replicas=1', changes: true }
   ],
   texts: [
-    { in: ['log'], match: 'leader election lost', confidence: 'likely' },
+    { in: ['log'], match: 'leader election lost|error retrieving resource lock|failed to renew lease', confidence: 'likely' },
     { in: ['log', 'event', 'object'], match: 'crds do not seem to be present, but|error (executing command|starting controller)', unless: 'leader election lost', confidence: 'likely' }
   ],
   related: ['cert-manager-queue-saturated', 'cert-manager-webhook-unavailable'],
@@ -37,7 +37,7 @@ export default defineCause({
     const what = replicas === 0 ? 'it is scaled to 0' : running ? 'no replica holds the lease' : `${ready} of ${replicas} replicas are ready`
     const ended = troubled?.lastTermination === undefined ? '' : `Its last end: ${troubled.lastTermination.reason} (exit code ${troubled.lastTermination.exitCode}).`
     const detail = troubled?.waiting === undefined ? stale ? `The lease was renewed last at ${utc(lease.renewed!)}.` : ended : `Pod ${troubled.name}: ${troubled.waiting}. ${ended}`
-    const confidence = running ? 'possible' : best !== undefined ? 'proven' : 'likely'
+    const confidence = running ? best === undefined ? 'possible' : 'likely' : best !== undefined ? 'proven' : 'likely'
     return { is: 'found', confidence, blanks: { what, detail }, because: best === undefined ? ['controller'] : ['controller', best] }
   }
 })

@@ -19,7 +19,7 @@ export default defineCause({
   ],
   texts: [
     { in: andObjects, match: 'commonname that is not present in the list of dnsnames', confidence: 'proven', variant: 'not-in-dnsnames' },
-    { in: andObjects, match: 'common ?name: too long|common name may not be more than 64|cn was longer than 64|common name.{0,30}(longer than|exceeds|more than) 64', confidence: 'proven', variant: 'too-long' }
+    { in: andObjects, match: 'common ?name: too long|common name may not be more than 64|cn was longer than 64|san short enough to fit in cn|common name.{0,30}(longer than|exceeds|more than) 64', confidence: 'proven', variant: 'too-long' }
   ],
   related: ['acme-csr-rejected'],
 
