@@ -6,7 +6,8 @@ import { startWorker, type Worker } from './accept/worker.ts'
 import type { Investigate, LookClients } from './investigate.ts'
 import { buildLooker } from './look.ts'
 import { pages } from './pages.ts'
-import { startDeliveries, type Deliveries } from './publish/deliveries.ts'
+import type { Deliveries } from './publish/deliveries.ts'
+import { startPublisher } from './publish/publisher.ts'
 import { direct, type Route } from './shared/clients/route.ts'
 import type { Config } from './shared/config/config.ts'
 import { secretsOf } from './shared/config/load.ts'
@@ -54,15 +55,22 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   const looker = buildLooker({
     config, store, clock, metrics, log, investigate, canLookAgain: clients.kubernetes !== undefined,
     recall: async observations => (await import('./correlate/correlate.ts')).correlate(observations),
-    onSaved: () => { deliveries.wake() }
+    onSaved: () => { publisher.saved() }
   })
-  const deliveries = await startDeliveries({
+  const publisher = await startPublisher({
     config, store, clock, log, route: clients.route ?? direct,
     metrics: {
       delivery: (kind, outcome) => { metrics.deliveries.inc({ kind, outcome }) },
-      noticed: seconds => { metrics.noticeSeconds.observe(seconds) }
-    }
+      noticed: seconds => { metrics.noticeSeconds.observe(seconds) },
+      presence: share => { metrics.annotationPresence.set(share) }
+    },
+    async lookAgain (incident) {
+      await store.jobs.requestLook(incident)
+      worker.wake()
+    },
+    onUnknown: body => { inbox.take(body, '').catch((error: unknown) => { log.warn({ err: error }, 'an alert of the sender cannot be taken') }) }
   })
+  const { deliveries } = publisher
 
   const inbox = buildInbox({
     config, store, clock, metrics,
@@ -102,14 +110,16 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   server.get('/readyz', async () => {
     if (closing) throw new TriageError('STORE_UNAVAILABLE', { why: 'this process is about to end' })
     await store.checkWritable()
+    if (!publisher.ready()) throw new TriageError('STORE_UNAVAILABLE', { why: 'the relay reaches no Alertmanager' })
     return { status: 'ready' }
   })
   server.get('/metrics', async (_request, reply) => {
     metrics.incidents.reset()
     for (const [state, count] of Object.entries(await store.incidents.counts())) metrics.incidents.set({ state }, count)
-    return reply.header('content-type', metrics.registry.contentType).send(await metrics.registry.metrics())
+    return reply.header('content-type', metrics.registry.contentType).send(await metrics.registry.metrics() + await publisher.metricsText())
   })
   await server.register(webhookRoute, { config, inbox, metrics, log })
+  await server.register(async scope => { await publisher.routes(scope) })
   await server.register(pages, { config, store, clock, deliveries: deliveries.store })
 
   const sweeper = setInterval(() => { void sweep(store, config, log) }, sweepEvery)
@@ -131,7 +141,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
       await server.close()
       clearTimeout(forced)
       await worker.stop()
-      await deliveries.stop()
+      await publisher.stop()
       if (given === undefined) await store.close()
     }
   }

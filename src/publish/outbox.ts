@@ -338,7 +338,7 @@ export class Outbox {
     this.#failures++
     this.#failed.set(row.id, (this.#failed.get(row.id) ?? 0) + 1)
     if (this.#failures === 3) log.warn(fields, 'Slack cannot be reached: trying again with growing pauses')
-    if (this.#failures >= 3) this.#quietUntil = now + Math.min(30_000, 500 * 2 ** Math.min(6, this.#failures - 3))
+    if (this.#failures >= 3) this.#quietUntil = now + Math.min(8_000, 500 * 2 ** Math.min(5, this.#failures - 3))
   }
 
   /** A call got through: an outage is over, and what waited because of it goes now. */

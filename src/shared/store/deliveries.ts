@@ -171,7 +171,7 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
       // Neither state nor place alone is selective: a storm leaves thousands of rows at one place. `coalesce` keeps the planner from choosing the place.
       const base = database.selectFrom('delivery').selectAll().where(sql<string>`coalesce(target, '')`, '=', target).where('run_at', '<=', now)
         .where(row => row.or([row('lease_until', 'is', null), row('lease_until', '<', now)])).limit(limit)
-      const pending = await base.where('state', 'in', openStates).orderBy(sql`case when kind = 'slack-root' then 0 when kind = 'slack-digest' then 1 when kind = 'slack-digest-page' then 2 else 3 end`).orderBy('run_at').execute()
+      const pending = await base.where('state', 'in', openStates).orderBy(sql`case when kind = 'slack-digest' then 0 when kind = 'slack-digest-page' then 1 when kind = 'slack-root' then 2 else 3 end`).orderBy('run_at').execute()
       const behind = await base.where('wanted', '>', sql<number>`revision`).where('state', '=', 'sent').orderBy('run_at').execute()
       return [...pending, ...behind].map(read).sort((a, b) => rank(a) - rank(b) || a.run_at - b.run_at || (a.id < b.id ? -1 : 1)).slice(0, limit)
     },
@@ -369,11 +369,11 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
   }
 }
 
-/** Notices first, then the cards of storms, then how it goes on. */
+/** Notices first, those that name many before those that name one, then how it goes on. */
 function rank ({ kind, state }: Delivery): number {
   const first = state !== 'sent'
-  if (kind === 'slack-root') return first ? 0 : 2
-  if (kind.startsWith('slack-digest')) return first ? 1 : 3
+  if (kind.startsWith('slack-digest')) return first ? 0 : 3
+  if (kind === 'slack-root') return first ? 1 : 2
   return kind === 'slack-file' ? 6 : kind === 'slack-note' ? 5 : 4
 }
 
