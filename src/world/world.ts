@@ -215,8 +215,9 @@ interface WebSide { endpoints: Endpoint[], authorities: Map<string, number>, vie
 
 function routeWeb (side: WebSide, host: string, port: number): Destination {
   const { endpoints, authorities, views: { dns }, vantage } = side
-  const resolver = dns.get(vantage === 'cluster' ? 'cluster' : outsideKey(vantage)) ?? dns.get('public') ?? dns.get('cluster')
-  const addresses = isIP(host) === 0 ? resolver?.view.addresses(host) ?? [] : [host]
+  // The vantage's own view first; a name that it does not list may still be the CA's or a probe's.
+  const asked = [vantage === 'cluster' ? 'cluster' : outsideKey(vantage), 'public', 'cluster'].flatMap((key) => dns.get(key)?.view ?? [])
+  const addresses = isIP(host) === 0 ? asked.map((view) => view.addresses(host)).find((list) => list.length > 0) ?? [] : [host]
   for (const address of [host, ...addresses]) {
     // What http.yaml says of an address holds for the CA's, too: that is how a case shuts it off.
     const endpoint = endpoints.find(({ row }) => row.port === port && sameAddress(row.address, address) && seenFrom(row.from, vantage))

@@ -58,7 +58,13 @@ async function open (t: Test, api = '', files: Record<string, string> = {}): Pro
   return world
 }
 
-interface Answer { status: number, type: string, text: string, body: any }
+interface Answer {
+  status: number
+  type: string
+  text: string
+  /** What tests read of lists, objects and Status bodies. */
+  body: { items: { metadata: { name: string } }[], metadata: { continue?: string, remainingItemCount?: number }, message: string, groups: { name: string }[], status: { allowed?: boolean, state?: string } }
+}
 
 /** A plain GET at the address that the kubeconfig names. */
 async function ask (world: World, path: string, method = 'GET', body = ''): Promise<Answer> {
@@ -68,11 +74,11 @@ async function ask (world: World, path: string, method = 'GET', body = ''): Prom
   let text = ''
   for await (const chunk of response) text += String(chunk)
   const type = response.headers['content-type'] ?? ''
-  return { status: response.statusCode!, type, text, body: type.includes('json') ? JSON.parse(text) : undefined }
+  return { status: response.statusCode!, type, text, body: (type.includes('json') ? JSON.parse(text) : undefined) as Answer['body'] }
 }
 
 const serverOf = (world: World): string => /server: "([^"]+)"/.exec(world.kubeconfig)![1]!
-const names = ({ body }: Answer): string[] => (body.items as { metadata: { name: string } }[]).map(({ metadata }) => metadata.name)
+const names = ({ body }: Answer): string[] => body.items.map(({ metadata }) => metadata.name)
 
 t.test('the usual client reads it: lists, single objects, custom kinds and discovery', async (t) => {
   const world = await open(t)
@@ -122,7 +128,7 @@ t.test('what is not there answers as Kubernetes does', async (t) => {
   t.match(await ask(world, '/apis/gateway.networking.k8s.io/v1/gateways'), { status: 404 }, 'a group that no object uses and that is no core group')
   t.match(await ask(world, '/nonsense'), { status: 404 })
   t.match(await ask(world, '/version'), { status: 200, body: { gitVersion: 'v1.34.2', major: '1', minor: '34' } })
-  const groups = (await ask(world, '/apis')).body.groups.map(({ name }: { name: string }) => name)
+  const groups = (await ask(world, '/apis')).body.groups.map(({ name }) => name)
   t.ok(groups.includes('networking.istio.io'))
   t.notOk(groups.includes('apiregistration.k8s.io'))
   t.match(await ask(world, '/api/v1/events?labelSelector=%3D%3D'), { status: 400, body: { reason: 'BadRequest' } })
@@ -197,7 +203,7 @@ t.test('logs are cut as the kubelet cuts them', async (t) => {
 
 t.test('a watch tells what is there, then what changes, and ends as it is told to', async (t) => {
   const world = await open(t)
-  const follow = async (query: string): Promise<{ next: () => Promise<any>, ended: Promise<unknown> }> => {
+  const follow = async (query: string): Promise<{ next: () => Promise<unknown>, ended: Promise<unknown> }> => {
     const request = get(`${serverOf(world)}/apis/acme.cert-manager.io/v1/namespaces/shop/orders?watch=true${query}`, { agent: false })
     request.on('error', () => {})
     const [response] = await once(request, 'response') as [IncomingMessage]
