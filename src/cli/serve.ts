@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
 import { openClients } from '../clients.ts'
@@ -9,6 +10,8 @@ const drainAtMost = 10_000
 
 /** `acme-triage serve`: the service, until a signal ends it. */
 export async function run (_values: string[], options: { config?: string }): Promise<void> {
+  // In a burst V8 would let its nursery grow to 100 MB and more, and keep it: short lives need no such room.
+  setFlagsFromString('--semi-space-growth-factor=1')
   const config = loadConfig(process.env, { file: options.config })
   const log = buildLog({ level: config.log.level, secrets: secretsOf(config) })
   const clock = { now: () => Date.now() }
