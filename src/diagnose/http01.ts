@@ -58,7 +58,7 @@ export function readHttp01 ({ case: incident, identifier, challenge, probeFromOu
   const outside = valueIn(probeFromOutside)
   const inside = valueIn(probeFromCluster)
   const asked = ca !== undefined || facts?.asked === true
-  const live = facts?.state === 'pending' && !asked
+  const live = facts?.state === 'pending' && facts.presented && !asked
   const servedOutside = outside?.outcome === 'token-served'
   const servedInside = inside?.outcome === 'token-served'
   const failure = ca ?? (outside === undefined ? undefined : failureOf(outside, 'outside', live)) ?? (servedOutside ? undefined : (asked ? undefined : selfCheck) ?? (inside === undefined ? undefined : failureOf(inside, 'inside', live)))

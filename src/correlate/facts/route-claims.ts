@@ -7,8 +7,8 @@ import { filterSettings, ingressSettings } from './ingress-settings.ts'
 import { ownershipOf, type OwnershipInput } from './ingress-ownership.ts'
 import { parentName, parentsOf, readyEndpoints, statusAddresses } from './solver-objects.ts'
 
-/** A claim with what decides between claims. Only claims of one `group`, that is of one controller or Gateway, compete. */
-export interface Candidate { claim: RouteClaim, group: string, hostRank: number, pathRank: number, created: number, family: Family | 'gateway', mergeable: boolean }
+/** A claim with what decides between claims. Only claims of one `group`, that is of one controller or Gateway, compete; undefined competes with all. */
+export interface Candidate { claim: RouteClaim, group: string | undefined, hostRank: number, pathRank: number, created: number, family: Family | 'gateway', mergeable: boolean }
 
 export interface ClaimInput extends OwnershipInput {
   host: string
@@ -125,7 +125,7 @@ function backendStateOf ({ view, servicesSeen }: ClaimInput, namespace: string |
 export function decide (candidates: Candidate[]): RouteClaim[] {
   const sorted = [...candidates].sort(compareCandidates)
   const solver = sorted.find(({ claim }) => claim.solver)
-  const rivals = sorted.filter(({ claim, group }) => claim.ownership !== 'unowned' && (solver === undefined || solver.claim.ownership === 'unowned' || group === solver.group))
+  const rivals = sorted.filter(({ claim, group }) => claim.ownership !== 'unowned' && (solver === undefined || solver.claim.ownership === 'unowned' || solver.group === undefined || group === undefined || group === solver.group))
   let winner = rivals[0]
   let reason = winner === undefined ? '' : winner.claim.solver ? 'its path is the strongest for this host' : `host ${winner.claim.host || '*'} and path ${winner.claim.path} are the strongest`
   if (solver !== undefined && winner?.claim.solver === true) {

@@ -7,7 +7,7 @@ import { clusterAddresses } from './cluster-addresses.ts'
 import { annotationsOf, at, conditions, fields, fieldsList, nameOf, string } from './fields.ts'
 import { findControllers } from './ingress-controllers.ts'
 import { ownershipOf } from './ingress-ownership.ts'
-import { decide, ingressClaims, routeClaims, type ClaimInput } from './route-claims.ts'
+import { decide, ingressClaims, routeClaims, type Candidate, type ClaimInput } from './route-claims.ts'
 import { routingHints } from './routing-hints.ts'
 
 /**
@@ -31,15 +31,16 @@ export const facts: FactsOf<RoutingFacts> = (context, identifier) => {
     servicesSeen: snapshot.list('Service', challenge.namespace).is === 'seen'
   }
   const recorded = (kind: string): KubeObject[] => challenge.recorded ? challenge.objects.filter(object => object.kind === kind) : []
-  const claims = decide([
+  const candidates = [
     ...ingressClaims([...snapshot.byKind('Ingress'), ...recorded('Ingress')], input),
     ...routeClaims([...snapshot.byKind('HTTPRoute'), ...recorded('HTTPRoute')], input)
-  ])
-  const planned = claims.some(({ solver }) => solver) ? undefined : plannedClaim(challenge, input)
+  ]
+  const planned = candidates.some(({ claim }) => claim.solver) ? undefined : plannedClaim(challenge, input)
+  const claims = decide(planned === undefined ? candidates : [...candidates, planned])
   const solverPods = challenge.objects.filter(({ kind }) => kind === 'Pod')
   const hints = [...routingHints(snapshot, controllers, challenge.namespace, solverPods), ...claimHints(claims, snapshot.byKind('Ingress'))]
   const routing: Omit<RoutingFacts, 'evidence'> = {
-    claims: planned === undefined ? claims : [...claims, planned],
+    claims,
     classes: snapshot.byKind('IngressClass').map(object => ({
       name: object.metadata.name, controller: string(at(object.spec, 'controller')),
       isDefault: annotationsOf(object).get('ingressclass.kubernetes.io/is-default-class') === 'true'
@@ -53,7 +54,7 @@ export const facts: FactsOf<RoutingFacts> = (context, identifier) => {
 }
 
 /** Gone solver Ingress: what it would have looked like still tells whether anybody would have served it. */
-function plannedClaim ({ http01, namespace }: ChallengeView, input: ClaimInput): RoutingFacts['claims'][number] | undefined {
+function plannedClaim ({ http01, namespace }: ChallengeView, input: ClaimInput): Candidate | undefined {
   const ingress = fields(http01.ingress)
   if (http01.ingress === undefined || string(ingress.name) !== '') return undefined
   const className = string(ingress.ingressClassName)
@@ -66,10 +67,11 @@ function plannedClaim ({ http01, namespace }: ChallengeView, input: ClaimInput):
   // Nobody gave it an address because it is not there: only rules count, not its empty status.
   const judged = ownershipOf(object, input)
   const { state, why, family } = /has no address/.test(judged.why) ? { ...judged, state: 'unknown' as const, why: judged.why.replace(/ and has no address.*$/, '') } : judged
-  return {
+  const claim: Candidate['claim'] = {
     kind: 'Ingress', namespace, name: object.metadata.name, host: input.host, path: input.path, pathType: 'Exact', className: className || annotation || undefined,
     solver: true, wins: false, why: `${why} (the solver Ingress is gone)`, ownership: state, controller: family, addresses: [], settings: [], tls: false
   }
+  return { claim, group: undefined, hostRank: 3, pathRank: 100_000, created: Number.MAX_SAFE_INTEGER, family, mergeable: false }
 }
 
 function gatewayOf (gateway: KubeObject): RoutingFacts['gateways'][number] {

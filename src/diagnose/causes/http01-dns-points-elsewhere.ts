@@ -1,7 +1,8 @@
 import ipaddr from 'ipaddr.js'
 import type { AddressFacts, RoutingFacts } from '../../shared/types/case.ts'
 import { cannotTell, defineCause, notApplicable, type Citation } from '../cause.ts'
-import { classDiffers, http01Facts, isConnectFailure, isForeignAnswer, readHttp01, solverClaim } from '../http01.ts'
+import { classDiffers, http01Facts, isConnectFailure, isForeignAnswer, isPublicCa, readHttp01, solverClaim } from '../http01.ts'
+import { valueIn } from '../reading.ts'
 
 type Facts = 'addresses' | 'routing' | 'probeFromOutside' | 'probeFromCluster'
 
@@ -11,7 +12,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'validation',
   needs: ['addresses', 'routing'],
-  wants: http01Facts,
+  wants: [...http01Facts, 'issuer'],
   title: '{dnsName} leads to {address}, but the challenge is served at {own}',
   meaning: 'Public DNS sends the CA to {address} ({whose}). The solver is published at {own}, so the request for the token never reaches it.',
   remedy: [
@@ -21,7 +22,7 @@ export default defineCause({
   ],
   related: ['http01-port80-blocked', 'http01-other-backend-answers', 'http01-ingress-class-mismatch'],
 
-  examine ({ addresses, routing, ...rest }) {
+  examine ({ addresses, routing, issuer, ...rest }) {
     const { publicAddresses } = addresses
     const reachable = publicAddresses.filter(({ class: kind }) => kind === 'public')
     if (reachable.length === 0) return notApplicable
@@ -42,7 +43,8 @@ export default defineCause({
       const hit = reading.failure?.address
       const all = foreign.length === reachable.length || (hit !== undefined && foreign.some(({ address }) => address === hit))
       return {
-        is: 'found', confidence: (all && misled) || parked ? 'likely' : 'possible',
+        // A private CA may come by an address of its own network that the cluster knows nothing of.
+        is: 'found', confidence: (all && misled && isPublicCa(valueIn(issuer))) || parked ? 'likely' : 'possible',
         blanks: { address: other.address, own: own ?? 'another address', whose: 'not an address of this cluster' }, because
       }
     }

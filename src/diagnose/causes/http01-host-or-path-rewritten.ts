@@ -6,7 +6,7 @@ import { valueIn } from '../reading.ts'
 export default defineCause({
   id: 'http01-host-or-path-rewritten',
   since: '0.1.0',
-  stage: 'self-check',
+  stage: 'present',
   needs: [],
   wants: [...http01Facts, 'routing'],
   title: 'A proxy changes the {part} of the challenge request for {dnsName} before the solver sees it',
@@ -16,9 +16,8 @@ export default defineCause({
     'Keep the Host header (Kong: konghq.com/preserve-host "true"; proxies: preserve host) and the path (no rewrite-target, strip-path or prefix) for /.well-known/acme-challenge/.'
   ],
   texts: [
-    { in: ['log'], match: 'invalid host\\b.{0,400}expected_host', confidence: 'likely' },
-    { in: ['log'], match: 'expected_host.{0,200}invalid host', confidence: 'likely' },
-    { in: ['log'], match: 'invalid (base_path|token)\\b', confidence: 'possible' }
+    { in: ['log'], match: '\\binvalid host\\b', confidence: 'likely', unless: 'redirect|header|dns name' },
+    { in: ['log'], match: '\\binvalid (base_path|token)\\b', confidence: 'possible', unless: 'csrf|bearer|jwt' }
   ],
   related: ['http01-other-backend-answers', 'http01-ingress-host-conflict'],
 
@@ -28,12 +27,12 @@ export default defineCause({
     const setting = settingOf(valueIn(routing), 'rewrite')
     const where = setting === undefined ? 'Which proxy does it could not be seen' : `${claimName(setting.claim)} has ${setting.field}=${setting.value}`
     const own = setting === undefined ? [] : ['routing' as const]
-    // Scanners and health checks knock at the solver, too: only a request for a challenge path counts.
-    const best = hits.find(({ text, rule }) => rule.confidence === 'likely' ? /acme-challenge/.test(text.whole) : setting !== undefined)
+    // Health checks ask the solver for other paths, too: without a rewriting rule in sight that says nothing.
+    const best = hits.find(({ text, rule }) => text.evidence.ref.includes('cm-acme-http-solver') && (rule.confidence === 'likely' || setting !== undefined))
     if (best !== undefined) {
-      const host = /"?host"?[=:]\s*"?([^"\s,}]+)/i.exec(best.text.whole.replace(/expected_host"?[=:]\s*"?[^"\s,}]+/i, ''))?.[1]
+      const host = /"?\bhost"?[=:]\s*"?([^"\s,}]+)/i.exec(best.text.whole.replaceAll(/expected_host"?[=:]\s*"?[^"\s,}]+/gi, ''))?.[1]
       const byHost = /invalid host/i.test(best.text.whole)
-      return { is: 'found', confidence: best.rule.confidence, blanks: { part: byHost ? 'Host' : 'path', seen: byHost && host !== undefined ? `the Host ${host}` : 'another path', where }, because: [best, ...own] }
+      return { is: 'found', confidence: 'likely', blanks: { part: byHost ? 'Host' : 'path', seen: byHost ? host === undefined ? 'another Host' : `the Host ${host}` : 'another path', where }, because: reading.selfCheck === undefined ? [best, ...own] : [best, reading.selfCheck.cite, ...own] }
     }
     if (setting === undefined || !isForeignAnswer(reading.failure) || reading.failure === undefined) return notApplicable
     return { is: 'found', confidence: setting.claim.solver || setting.claim.wins ? 'likely' : 'possible', blanks: { part: 'path', seen: `what ${setting.field} makes of it`, where }, because: [reading.failure.cite, 'routing'] }

@@ -38,7 +38,7 @@ export default defineCause({
     if (twin !== undefined) return { is: 'found', confidence: 'likely', blanks: { owner: /already defined in ingress (\S+)/i.exec(twin.whole)![1]!, why: 'its admission webhook refuses a second owner' }, because: [twin] }
     if (claim === undefined || rival === undefined || claim.ownership === 'unowned') return claim?.wins === true ? { is: 'ruled-out', by: ['routing'] } : notApplicable
     // Cilium and its like lose the path by its type; that is a cause of its own.
-    if (rival.namespace === claim.namespace && rival.name === claim.name) return notApplicable
+    if ((rival.namespace === claim.namespace && rival.name === claim.name) || (claim.controller === 'cilium' && claim.pathType === 'ImplementationSpecific')) return notApplicable
     if (!isForeignAnswer(reading.failure) || reading.failure === undefined) return notApplicable
     return { is: 'found', confidence: 'likely', blanks: { owner, why: rival.why }, because: [reading.failure.cite, 'routing'] }
   }

@@ -48,12 +48,15 @@ export default defineCause({
       if (!reading.asked && reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
       // Our own look at the path while the solver should answer makes one wrong answer two.
       const confirmed = reading.live && probe !== undefined
+      // A wrong answer behind a forced HTTPS is that redirect's story first.
+      const redirected = !reading.asked && probe?.redirectedToHttps === true
+      if (redirected) return { is: 'found', confidence: 'possible', blanks: { how, who }, because: [best, ...support] }
       return { is: 'found', confidence: best.rule.confidence === 'possible' && (confirmed || entry !== undefined) ? 'likely' : best.rule.confidence, blanks: { how, who }, because: [best, ...more.slice(0, 1), ...support] }
     }
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
     if (reading.asked && reading.ca?.kind !== 'other') return notApplicable
     if (!isForeignAnswer(reading.failure) || reading.failure?.status === 401 || reading.failure?.status === 403) return notApplicable
     // One address of several gives the wrong answer: front servers that do not agree.
-    return { is: 'found', confidence: reading.failure!.by === 'outside' ? 'likely' : 'possible', blanks: { how, who }, because: [reading.failure!.cite, ...support.filter(item => item !== reading.failure!.cite)] }
+    return { is: 'found', confidence: reading.failure!.by === 'outside' && probe?.redirectedToHttps !== true ? 'likely' : 'possible', blanks: { how, who }, because: [reading.failure!.cite, ...support.filter(item => item !== reading.failure!.cite)] }
   }
 })

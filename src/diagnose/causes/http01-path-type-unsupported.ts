@@ -1,5 +1,5 @@
 import { defineCause, notApplicable } from '../cause.ts'
-import { http01Facts, isForeignAnswer, readHttp01, solverClaim, winningRival } from '../http01.ts'
+import { hintOf, http01Facts, isForeignAnswer, readHttp01, solverClaim, winningRival } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 import { andObjects } from '../sources.ts'
 
@@ -27,14 +27,16 @@ export default defineCause({
 
   examine ({ hits, routing, ...rest }) {
     const reading = readHttp01(rest)
-    const [best] = hits
-    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { pathType: best.groups.pathType ?? 'Exact', what: 'refuses that' }, because: [best] }
+    const [best, ...more] = hits
+    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { pathType: best.groups.pathType ?? 'Exact', what: 'refuses that' }, because: [best, ...more.slice(0, 2)] }
     if (reading.servedOutside || reading.servedInside) return { is: 'ruled-out', by: [reading.servedOutside ? 'probeFromOutside' : 'probeFromCluster'] }
     const facts = valueIn(routing)
     const claim = solverClaim(facts)
     const rival = winningRival(facts)
     if (claim === undefined || rival === undefined || claim.kind !== 'Ingress' || claim.pathType !== 'ImplementationSpecific' || claim.controller !== 'cilium') return notApplicable
     if (!isForeignAnswer(reading.failure) || reading.failure === undefined) return notApplicable
-    return { is: 'found', confidence: 'likely', blanks: { pathType: claim.pathType, what: `(${claim.controller}) ranks it below ${rival.path} ${rival.pathType} of ${rival.kind} ${rival.namespace}/${rival.name}` }, because: [reading.failure.cite, 'routing'] }
+    // Where plain HTTP is switched off altogether, a 404 needs no rival.
+    const confidence = reading.failure.status === 404 && hintOf(facts, 'force-https') !== undefined ? 'possible' : 'likely'
+    return { is: 'found', confidence, blanks: { pathType: claim.pathType, what: `(${claim.controller}) ranks it below ${rival.path} ${rival.pathType} of ${rival.kind} ${rival.namespace}/${rival.name}` }, because: [reading.failure.cite, 'routing'] }
   }
 })

@@ -56,7 +56,7 @@ export default defineCause({
       const [first, ...others] = hint.kind === 'force-https' ? [...cited, 'routing' as const] : ['routing' as const]
       return { is: 'found', confidence: 'likely', blanks: { how: `plain HTTP gives ${reading.failure?.status ?? 'another answer'}`, where }, because: [first!, ...others] }
     }
-    if (setting !== undefined && reading.failure?.kind === 'redirect') return { is: 'found', confidence: 'likely', blanks: { how: `the redirect gives ${reading.failure.status ?? 'no answer'}`, where }, because: [...cited, 'routing'] as [Citation<Facts>, ...Citation<Facts>[]] }
+    if (setting !== undefined && reading.failure?.kind === 'redirect') return { is: 'found', confidence: 'likely', blanks: { how: `the redirect gives ${reading.failure.status ?? 'no answer'}`, where }, because: [reading.failure.cite, 'routing'] }
     if (setting !== undefined && isForeignAnswer(reading.failure) && !reading.asked) return { is: 'found', confidence: 'possible', blanks: { how: `the answer is ${reading.failure?.status ?? 'not the token'}`, where }, because: ['routing'] }
     return notApplicable
   }
