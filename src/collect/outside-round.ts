@@ -66,7 +66,8 @@ export function beginRound (clients: OutsideClients, signal: AbortSignal): Round
       return { ...common, look: unavailable(signal.aborted ? `${reply.why} (the deadline of this look had come)` : reply.why), failure: reply.failure }
     }))
     running.delete(key)
-    found.dns.set(key, { look, report })
+    // Two parts of a round may ask the same: the first one's row has it.
+    if (!found.dns.has(key)) found.dns.set(key, { look, report })
     if (look.failure !== undefined) silentServers.add(server)
     return look
   }
@@ -85,33 +86,30 @@ export function beginRound (clients: OutsideClients, signal: AbortSignal): Round
       if (signal.aborted) break
       const look = askTwice({ ...question, vantage: 'public', server, report })
       asked.push(look)
-      const first = await Promise.race([look, afterDelay(hedgeAfter, signal)])
-      if (first?.look.is === 'seen') return first
+      const first = await firstSeen(asked, hedgeAfter, signal)
+      if (first !== undefined) return first
+      silentServers.add(server)
     }
-    const looks = await Promise.all(asked)
-    return looks.find((look) => look.look.is === 'seen') ?? looks[0]
+    return await firstSeen(asked) ?? await asked[0]
   }
 
   return {
     clients,
     signal,
     ask: askTwice,
-    async askPublic (question, report) {
-      const look = await inTurn(clients.publicResolvers, question, report)
-      if (look?.look.is === 'seen' || clients.dohResolvers.length === 0) return look
-      return await inTurn(clients.dohResolvers, question, report) ?? look
-    },
+    askPublic: (question, report) => inTurn([...clients.publicResolvers, ...clients.dohResolvers], question, report),
     async askAllPublic (question) {
-      const all = async (servers: string[]): Promise<DnsLook[]> =>
-        Promise.all(servers.map((server) => askTwice({ ...question, vantage: 'public', server, report: `${question.type} ${question.name} at public ${server}` })))
-      const looks = await all(clients.publicResolvers)
-      if (looks.some((look) => look.look.is === 'seen')) return looks
-      return [...looks, ...await all(clients.dohResolvers)]
+      const all = (servers: string[]): Promise<DnsLook>[] =>
+        servers.map((server) => askTwice({ ...question, vantage: 'public', server, report: `${question.type} ${question.name} at public ${server}` }))
+      const asked = all(clients.publicResolvers)
+      const heard = await firstSeen(asked, 2 * hedgeAfter, signal)
+      return Promise.all(heard === undefined ? [...asked, ...all(clients.dohResolvers)] : asked)
     },
     async look (key, what, source, run) {
       running.set(key, { what, source })
       const look = await recently(key, () => fetches(run))
       running.delete(key)
+      if (found.acme.has(key) || found.http.has(key)) return look
       if ('kind' in look) found.acme.set(key, look)
       else found.http.set(key, look)
       reports.push({ what, source, ms: 'ms' in look ? look.ms : 0, ...outcome(look.look) })
@@ -171,6 +169,16 @@ function limiter (most: number): <T>(run: () => Promise<T>) => Promise<T> {
   }
 }
 
+/** The first look that was answered; undefined when none was, or none within `ms`. */
+export function firstSeen (looks: readonly Promise<DnsLook>[], ms?: number, signal?: AbortSignal): Promise<DnsLook | undefined> {
+  const any = Promise.any(looks.map(async (look) => {
+    const made = await look
+    if (made.look.is !== 'seen') throw new Error('not answered')
+    return made
+  })).catch(() => undefined)
+  return ms === undefined || signal === undefined ? any : Promise.race([any, afterDelay(ms, signal)])
+}
+
 function afterDelay (ms: number, signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
     const finish = (): void => {
@@ -180,6 +188,7 @@ function afterDelay (ms: number, signal: AbortSignal): Promise<undefined> {
     }
     const timer = setTimeout(finish, ms)
     timer.unref()
+    if (signal.aborted) return finish()
     signal.addEventListener('abort', finish)
   })
 }

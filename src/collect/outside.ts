@@ -65,10 +65,11 @@ function lookAtName (round: Round, identifier: OutsideIdentifier, request: Outsi
     climbCaa(round, name),
     lookAtZone(round, identifier, zone),
     challengeType === 'HTTP-01' ? Promise.resolve() : lookUpTxt(round, identifier, request, zone),
-    addresses.then(async ({ cluster, public: outside }) => {
-      const all = [...new Set([...cluster, ...outside])]
+    // What a slow resolver adds is looked at when it comes; what is known by then is not looked at twice.
+    ...[addresses.early, addresses.all].map(async (part) => {
+      const { cluster, public: outside } = await part
       await Promise.all([
-        overHttp ? probeChallenge(round, identifier, all, guard) : undefined,
+        overHttp ? probeChallenge(round, identifier, [...new Set([...cluster, ...outside])], guard) : undefined,
         seeServedCertificate(round, identifier, [...outside, ...cluster], guard)
       ])
     }),

@@ -1,5 +1,6 @@
 import type { DnsLook } from '../../shared/types/observations.ts'
 import type { OutsideIdentifier, OutsideRequest } from '../outside-request.ts'
+import { firstSeen } from '../outside-round.ts'
 import type { Round } from '../outside-round.ts'
 import { ancestors, cnameChain, dataOf } from './dns-names.ts'
 import { askAuthoritative, checkDelegation, findZone } from './dns-zone.ts'
@@ -11,13 +12,29 @@ export const controlLabel = 'acme-triage-wildcard-check'
 /** Final addresses of a name, in the views that matter to whoever connects. */
 export interface Resolved { cluster: string[], public: string[] }
 
-/** A and AAAA of the name at the cluster's resolvers and the public ones. */
-export async function resolveName (round: Round, name: string): Promise<Resolved> {
-  const views = await Promise.all((['A', 'AAAA'] as const).map(async (type) => {
-    const [inside, outside] = await Promise.all([askCluster(round, name, type), round.askAllPublic({ name, type })])
-    return { inside: inside.flatMap((look) => dataOf(look, type)), outside: outside.flatMap((look) => dataOf(look, type)) }
-  }))
-  return { cluster: unique(views.flatMap(({ inside }) => inside)), public: unique(views.flatMap(({ outside }) => outside)) }
+/** Long enough for a resolver that answers at all. */
+const patience = 800
+
+/**
+ * A and AAAA of the name at the cluster's resolvers and the public ones. `early` has what the
+ * first to answer said, so that nothing waits for a resolver that is silent; `all` has the rest.
+ */
+export function resolveName (round: Round, name: string): { early: Promise<Resolved>, all: Promise<Resolved> } {
+  const views = (['A', 'AAAA'] as const).map((type) => {
+    const inside = askCluster(round, name, type)
+    const outside = round.askAllPublic({ name, type })
+    const firstOutside = round.askPublic({ name, type }, `${type} ${name} at public resolvers`)
+    const some = (looks: (DnsLook | undefined)[]): string[] => looks.flatMap((look) => dataOf(look, type))
+    return {
+      early: async () => ({ cluster: some([await firstSeen(inside, patience, round.signal)]), public: some([await firstOutside]) }),
+      all: async () => ({ cluster: some(await Promise.all(inside)), public: some(await outside) })
+    }
+  })
+  const join = async (parts: Promise<Resolved>[]): Promise<Resolved> => {
+    const [a, aaaa] = await Promise.all(parts)
+    return { cluster: unique([...a!.cluster, ...aaaa!.cluster]), public: unique([...a!.public, ...aaaa!.public]) }
+  }
+  return { early: join(views.map((view) => view.early())), all: join(views.map((view) => view.all())) }
 }
 
 /** What `_acme-challenge` answers everywhere, the target of a CNAME included. */
@@ -25,7 +42,7 @@ export async function lookUpTxt (round: Round, identifier: OutsideIdentifier, re
   const name = `_acme-challenge.${identifier.name}`
   const [seenBy] = await Promise.all([
     round.askAllPublic({ name, type: 'TXT' }),
-    askCluster(round, name, 'TXT', request.recursiveNameservers),
+    Promise.all(askCluster(round, name, 'TXT', request.recursiveNameservers)),
     round.askPublic({ name: `${controlLabel}.${identifier.name}`, type: 'TXT' }, `wildcard TXT of ${identifier.name}`),
     zone.then(async (cut) => {
       if (cut === undefined) return
@@ -69,10 +86,10 @@ export async function resolveOwnHosts (round: Round, hosts: readonly string[]): 
     round.askPublic({ name: name.toLowerCase().replace(/\.$/, ''), type }, `addresses of load balancer ${name}`))))
 }
 
-function askCluster (round: Round, name: string, type: 'A' | 'AAAA' | 'TXT', more: readonly string[] = []): Promise<DnsLook[]> {
+function askCluster (round: Round, name: string, type: 'A' | 'AAAA' | 'TXT', more: readonly string[] = []): Promise<DnsLook>[] {
   // Two replicas of one resolver say the same; the third in resolv.conf is never asked by libc either.
   const servers = unique([...round.clients.clusterResolvers.slice(0, 2), ...more.slice(0, 4)])
-  return Promise.all(servers.map((server) => round.ask({ vantage: 'cluster', server, name, type, report: `${type} ${name} at cluster ${server}` })))
+  return servers.map((server) => round.ask({ vantage: 'cluster', server, name, type, report: `${type} ${name} at cluster ${server}` }))
 }
 
 const unique = (list: string[]): string[] => [...new Set(list)]

@@ -29,7 +29,7 @@ export async function probeChallenge (round: Round, identifier: OutsideIdentifie
 
 async function walkOnce (round: Round, vantage: Vantage, identifier: OutsideIdentifier, url: string, address: string, guard: Guard): Promise<HttpLook> {
   const resolve = async (host: string): Promise<string[]> => {
-    const { cluster, public: outside } = await resolveName(round, host)
+    const { cluster, public: outside } = await resolveName(round, host).early
     return [...outside, ...cluster]
   }
   const what = `http ${identifier.name} at ${address} from ${vantage}`
