@@ -54,6 +54,8 @@ const rows: Row[] = [
   ['nobody approves', certificateRequestNotApproved, aCase({ facts: { request: aRequest({ approved: undefined }) } }), 'likely'],
   ['approved', certificateRequestNotApproved, aCase({ facts: { request: aRequest() } }), 'ruled-out'],
   ['too young to wonder', certificateRequestNotApproved, aCase({ now: failure, facts: { request: aRequest({ approved: undefined, created: failure - 5000 }) } }), 'not-applicable'],
+  ['a version that knows no approval', certificateRequestNotApproved, aCase({ version: { major: 1, minor: 0, patch: 2, text: 'v1.0.2' }, facts: { request: aRequest({ approved: undefined }) } }), 'not-applicable'],
+  ['it is past approval', certificateRequestNotApproved, aCase({ facts: { request: aRequest({ approved: undefined, ready: condition('Ready', 'False', 'Pending', 'Waiting on certificate issuance from order shop/a: "pending"') }) } }), 'not-applicable'],
   ['requests cannot be read', certificateRequestNotApproved, aCase({ facts: { request: noLook() } }), 'cannot-tell'],
 
   ['the Secret is immutable', certificateNotStored, aCase({ facts: { order: valid }, texts: [aText('Secret "shop-tls" is invalid: data: Forbidden: field is immutable when `immutable` is set', { source: 'log' })] }), 'proven'],
@@ -86,6 +88,8 @@ const rows: Row[] = [
   ['the named Ingress is missing', issuerSolverInvalid, aCase({ texts: [aText('ingress.networking.k8s.io "web" not found', { wrapper: 'present' })] }), 'likely'],
   ['a solver Ingress that is gone is no fault', issuerSolverInvalid, aCase({ texts: [aText('ingresses.networking.k8s.io "cm-acme-http-solver-abcde" not found', { source: 'log' })] }), 'not-applicable'],
   ['a plain solver', issuerSolverInvalid, aCase({ about: { challenge: aChallenge({ presented: false }) } }), 'not-applicable'],
+
+  ['a wildcard whose issuer is gone may want DNS-01', issuerNoMatchingSolver, aCase({ identifiers: [wildcard()], texts: [solverEvent] }), 'likely'],
 
   ['a wildcard and HTTP-01 only, with the event', wildcardNeedsDns01, aCase({ facts: { issuer: anIssuer() }, identifiers: [wildcard({ facts: { solverChoice: noChoice } })], texts: [solverEvent] }), 'proven'],
   ['a wildcard and HTTP-01 only', wildcardNeedsDns01, aCase({ facts: { issuer: anIssuer() }, identifiers: [wildcard()] }), 'likely'],

@@ -24,11 +24,13 @@ export default defineCause({
   // Approval takes a moment; a request older than this waits for somebody who does not come.
   thresholds: { patienceSeconds: 60 },
 
-  examine ({ hits, request, order, thresholds, case: { now } }) {
+  examine ({ hits, request, order, thresholds, case: { now, version } }) {
     const [denial] = hits.filter(({ rule }) => rule.confidence === 'proven')
     if (request.denied?.status === 'True' || denial !== undefined) return { is: 'found', confidence: 'proven', blanks: { what: 'denied' }, because: denial === undefined ? ['request'] : [denial, 'request'] }
     if (request.approved?.status === 'True') return { is: 'ruled-out', by: ['request'], because: 'The request was approved.' }
-    if (valueIn(order) !== undefined || now - request.created < thresholds.patienceSeconds! * 1000) return notApplicable
+    // A Ready condition comes after approval, and before 1.3 there was no approval at all.
+    const approvalExists = version === undefined || version.major > 1 || version.minor >= 3
+    if (!approvalExists || request.ready !== undefined || valueIn(order) !== undefined || now - request.created < thresholds.patienceSeconds! * 1000) return notApplicable
     return { is: 'found', confidence: 'likely', blanks: { what: 'never approved' }, because: hits[0] === undefined ? ['request'] : ['request', hits[0]] }
   }
 })

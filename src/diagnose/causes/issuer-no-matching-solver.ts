@@ -30,7 +30,9 @@ export default defineCause({
       : choice?.considered.filter(({ fits }) => !fits).slice(0, 3).map(({ index, type, why: reason }) => `Solver ${index} (${type}): ${reason}.`).join(' ') || 'The issuer has no solver for it.'
     const [best] = hits
     if (choice?.chosen !== undefined && !offeredElse) return { is: 'ruled-out', by: ['solverChoice'], because: `Solver ${choice.chosen} of the issuer fits ${identifier.name}.` }
-    if (best !== undefined) return { is: 'found', confidence: 'proven', blanks: { why }, because: choice === undefined ? [best, ...hits.slice(1, 4)] : [best, 'solverChoice'] }
+    // A wildcard whose solvers nobody could see may as well lack DNS-01.
+    const confidence = choice === undefined && identifier.wildcard ? 'likely' : 'proven'
+    if (best !== undefined) return { is: 'found', confidence, blanks: { why }, because: choice === undefined ? [best, ...hits.slice(1, 4)] : [best, 'solverChoice'] }
     if (choice === undefined || valueIn(issuer)?.acme === undefined) return notApplicable
     // The solvers as they are now; without the event they may have been others then.
     return { is: 'found', confidence: 'likely', blanks: { why }, because: offeredElse ? ['solverChoice', 'order'] : ['solverChoice'] }
