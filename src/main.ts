@@ -30,6 +30,10 @@ const commands: CommandEntry[] = [
     usage: 'probe', description: 'answer probes of names from where this runs, for a service elsewhere',
     options: [['--listen <address>', 'host:port'], configFlag, ['--tls-cert <file>', 'PEM'], ['--tls-key <file>', 'PEM']], load: async () => ({ run: probe })
   },
+  {
+    usage: 'demo', description: 'the whole way of an alert, on loopback, from a recorded case',
+    options: [['--case <directory>', 'another case directory'], ['--keep', 'leave the page up until Ctrl-C']], load: () => import('./cli/demo.ts')
+  },
   { usage: 'accuracy <directories...>', description: 'compare replayed cases with their expect.yaml', options: [['--concurrency <number>', 'cases side by side']], load: () => import('./cli/accuracy.ts') },
   { usage: 'causes [action] [directory]', description: 'the catalogue; check site-local modules', load: () => import('./cli/causes.ts') }
 ]

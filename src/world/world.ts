@@ -21,6 +21,8 @@ const publicResolvers = ['1.1.1.1', '1.0.0.1', '8.8.8.8', '8.8.4.4', '9.9.9.9', 
 export interface WorldOptions {
   /** Added to what case.yaml says. */
   latencyMs?: number
+  /** The clock runs on from case.now: for a service that paces itself. */
+  ticking?: boolean
 }
 
 /** What was asked of a world, in order: for tests that hold what production code never asks. */
@@ -56,11 +58,12 @@ export interface World {
 }
 
 /** Opens the world of a case. Everything listens on 127.0.0.1; `close` leaves nothing open. */
-export async function openWorld (given: CaseDirectory | string, { latencyMs = 0 }: WorldOptions = {}): Promise<World> {
+export async function openWorld (given: CaseDirectory | string, { latencyMs = 0, ticking = false }: WorldOptions = {}): Promise<World> {
   const directory = typeof given === 'string' ? await readCaseDirectory(given) : given
   const requests: WorldRequest[] = []
   let now = directory.now
-  const clock: WorldClock = { now: () => now, advance (by) { now += by } }
+  const opened = performance.now()
+  const clock: WorldClock = { now: () => ticking ? Math.floor(now + performance.now() - opened) : now, advance (by) { now += by } }
 
   const passed = new Set<string>()
   const answers = acmeAnswers(directory)
