@@ -41,6 +41,7 @@ export interface App {
   close (): Promise<void>
 }
 
+/** Compiling holds up everything else: a message that can go goes before it. */
 const firstMessageTakes: Millis = 100
 const sweepEvery: Millis = 10 * 60_000
 /** An idle connection that never sends a request would hold the close up for ever. */
@@ -51,7 +52,8 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   const log = givenLog ?? buildLog({ level: config.log.level, secrets: secretsOf(config) })
   const store = given ?? await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, clock, flapWindow: config.slack.flapWindow })
   const metrics = buildMetrics()
-  const investigate = givenInvestigate ?? later(config, clients, clock, store)
+  const own = later(config, clients, clock, store)
+  const investigate = givenInvestigate ?? own.investigate
   const looker = buildLooker({
     config, store, clock, metrics, log, investigate, canLookAgain: clients.kubernetes !== undefined,
     recall: async observations => (await import('./correlate/correlate.ts')).correlate(observations),
@@ -129,8 +131,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
     server, store, metrics, log, worker, deliveries,
     async listen () {
       const address = await server.listen({ host: config.listen.host, port: config.listen.port })
-      // Read while nobody waits, so that the first alert need not.
-      if (givenInvestigate === undefined) void import('./investigate.ts').catch((error: unknown) => { log.error({ err: error }, 'the collectors cannot be read') })
+      if (givenInvestigate === undefined) own.warm().catch((error: unknown) => { log.error({ err: error }, 'the catalogue cannot be read') })
       return address
     },
     async close () {
@@ -147,13 +148,18 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   }
 }
 
-/** The catalogue's patterns are compiled with the first alert: a service that waits should be small. */
-function later (config: Config, clients: LookClients, clock: Clock, store: Store): Investigate {
+interface Later { investigate: Investigate, warm (): Promise<void> }
+
+/** Collectors, grammars and catalogue are read and compiled after the start, while nobody waits. */
+function later (config: Config, clients: LookClients, clock: Clock, store: Store): Later {
   let built: Promise<Investigate> | undefined
-  return async alerts => {
-    // Compiling holds up everything else: the first message goes out before it.
-    built ??= setTimeout(firstMessageTakes).then(() => import('./investigate.ts')).then(({ buildInvestigate }) => buildInvestigate(config, clients, clock, query => store.recorder.read(query)))
-    return (await built)(alerts)
+  const build = () => built ??= setTimeout(firstMessageTakes).then(() => import('./investigate.ts')).then(async ({ buildInvestigate, compileCatalogue }) => {
+    const diagnoser = await compileCatalogue(config)
+    return buildInvestigate(config, clients, clock, query => store.recorder.read(query), Promise.resolve(diagnoser))
+  })
+  return {
+    investigate: async alerts => (await build())(alerts),
+    async warm () { await build() }
   }
 }
 

@@ -23,9 +23,8 @@ export type Investigate = (alerts: [Alert, ...Alert[]]) => Promise<Investigation
 /** Where the flight recorder's memory is read. */
 export type ReadRecorded = (query: { namespace: string, since: Millis, orders?: string[] }) => Promise<RecordedState[]>
 
-/** Joins collect, correlate and diagnose. The catalogue is compiled once, at the first call. */
-export function buildInvestigate (config: Config, clients: LookClients, clock: Clock, recorded?: ReadRecorded): Investigate {
-  let diagnoser: Promise<Diagnoser> | undefined
+/** Joins collect, correlate and diagnose. Without a `diagnoser` the catalogue is compiled at the first call. */
+export function buildInvestigate (config: Config, clients: LookClients, clock: Clock, recorded?: ReadRecorded, diagnoser?: Promise<Diagnoser>): Investigate {
   return async alerts => {
     const [{ labels, annotations }] = alerts
     const { hints, domains, lint } = subjectHints(labels, annotations, { clusterLabel: config.clusterLabel, cluster: config.cluster })
@@ -37,9 +36,13 @@ export function buildInvestigate (config: Config, clients: LookClients, clock: C
   }
 }
 
-/** The catalogue, with the site's own modules. One that is at fault is left out; `causes test DIR` says why. */
-async function diagnoserOf ({ causes, causesDirectory }: Config): Promise<Diagnoser> {
+/** The catalogue compiled, with the site's own modules. One that is at fault is left out; `causes test DIR` says why. */
+export async function compileCatalogue ({ causes, causesDirectory }: Config): Promise<Diagnoser> {
+  const local = causesDirectory === undefined ? [] : (await loadLocalCauses(causesDirectory, catalogue)).causes
+  return buildDiagnoser([...catalogue, ...local], causes)
+}
+
+async function diagnoserOf (config: Config): Promise<Diagnoser> {
   // Without a policy one compiled catalogue serves the whole process: replay makes hundreds of these.
-  if (causesDirectory === undefined) return Object.keys(causes).length === 0 ? { diagnose } : buildDiagnoser(undefined, causes)
-  return buildDiagnoser([...catalogue, ...(await loadLocalCauses(causesDirectory, catalogue)).causes], causes)
+  return config.causesDirectory === undefined && Object.keys(config.causes).length === 0 ? { diagnose } : compileCatalogue(config)
 }
