@@ -1,0 +1,115 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { collect, type CollectOptions } from '../../src/collect/run.ts'
+import { subjectHints } from '../../src/accept/subject.ts'
+import { openKubernetes } from '../../src/shared/clients/kubernetes.ts'
+import { readableResources } from '../../src/shared/clients/kubernetes-resources.ts'
+import type { Observations } from '../../src/shared/types/observations.ts'
+import type { CaseDirectory } from '../../src/world/case-directory.ts'
+import { openWorld } from '../../src/world/world.ts'
+import { aCaseDirectory, aFailingCluster, controllerLog, controllerLogKey, anObject, failureTime, now } from '../support/cluster.ts'
+
+const patient: CollectOptions = { deadline: 60_000 }
+
+async function look (directory: CaseDirectory, labels: Record<string, string> = { namespace: 'shop', certificate: 'web-tls' }, options = patient): Promise<{ seen: Observations, asked: string[] }> {
+  const world = await openWorld(directory)
+  const kubernetes = openKubernetes({ kubeconfig: world.kubeconfig }, { route: world.route('cluster') })!
+  try {
+    const { hints, domains, lint } = subjectHints(labels, {}, { clusterLabel: 'cluster' })
+    const alert = { status: 'firing' as const, labels, annotations: {}, startsAt: failureTime + 60_000, generatorURL: '', fingerprint: 'f' }
+    return { seen: await collect({ alerts: [alert], hints, domains, lint }, { kubernetes }, world.clock, options), asked: world.requests.map(({ url }) => url) }
+  } finally {
+    await kubernetes.close()
+    await world.close()
+  }
+}
+
+const names = ({ objects }: Observations): string[] => objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+const subjectOf = ({ subject }: Observations): string => `${subject.hint.kind} ${subject.namespace}/${subject.certificate?.name}/${subject.order?.name}`
+const failing = 'shop/web-tls/web-tls-1-1234567890'
+
+t.test('one look brings the whole chain home, the log, and how each list ended', async t => {
+  const { seen, asked } = await look(aCaseDirectory({ logs: new Map([[controllerLogKey, join(t.testdir({ log: controllerLog }), 'log')]]) }))
+  t.equal(subjectOf(seen), `Certificate ${failing}`)
+  for (const name of ['Certificate web-tls', 'CertificateRequest web-tls-1', 'Order web-tls-1-1234567890', 'Challenge web-tls-1-1234567890-987654321', 'ClusterIssuer letsencrypt', 'Pod cm-acme-http-solver-abcde', 'Ingress web', 'Deployment cert-manager', 'Event web-tls.1']) t.ok(names(seen).includes(name), name)
+  t.equal(new Set(seen.objects.map(({ metadata }) => metadata.uid)).size, seen.objects.length, 'each object once')
+  const log = seen.logs.find(({ role }) => role === 'controller')
+  t.equal(log?.namespace, 'certs', 'cert-manager is found by what it runs, not by its namespace')
+  t.same(log?.look.is === 'seen' && log.look.value.lines.map(({ text }) => text.slice(0, 5)), ['I1124', 'I1124', 'E1124'], 'the line of another Certificate is not kept')
+  t.same(seen.lists.filter(({ look: { is } }) => is === 'unavailable'), [])
+  t.match(seen.lists.find(({ resource }) => resource === 'gateways.gateway.networking.k8s.io')?.look, { is: 'absent' })
+  t.equal(seen.clusterResourceNamespace, 'certs')
+  t.equal(seen.kubernetesVersion, 'v1.34.2')
+  t.notMatch(JSON.stringify(seen), 'sesame', 'values of environment variables stay where they are')
+  t.notOk(asked.some(url => /secret/i.test(url)), 'never a Secret')
+})
+
+t.test('the alert may name any object of the chain, or none', async t => {
+  const rows: [Record<string, string>, string][] = [
+    [{ namespace: 'shop', order: 'web-tls-1-1234567890' }, `Order ${failing}`], [{ namespace: 'shop', challenge: 'web-tls-1-1234567890-987654321' }, `Challenge ${failing}`],
+    [{ namespace: 'shop', certificaterequest: 'web-tls-1' }, `CertificateRequest ${failing}`], [{ namespace: 'shop', challenge: 'web-tls-1-1234567890-555555555' }, `Order ${failing}`],
+    [{ domain: 'shop.example.com' }, `Domain ${failing}`], [{ namespace: 'shop', secret_name: 'web-secret' }, `Secret ${failing}`], [{ uid: 'uid-Order-web-tls-1-1234567890' }, 'Scan shop/web-tls/web-tls-1-1234567890'],
+    [{ host: 'acme-v02.api.letsencrypt.org', action: 'x' }, `Host ${failing}`], [{ clusterissuer: 'letsencrypt' }, `ClusterIssuer ${failing}`], [{ namespace: 'cert-manager' }, `Scan ${failing}`],
+    [{ namespace: 'monitoring', order: 'web-tls-1-1234567890' }, `Order ${failing}`], [{ namespace: 'shop', certificate: 'another' }, 'Certificate shop/another/undefined'], [{ namespace: '../..', certificate: 'a'.repeat(100_000) }, 'Scan ../../undefined/undefined']
+  ]
+  for (const [labels, expected] of rows) t.equal(subjectOf((await look(aCaseDirectory(), labels)).seen), expected, JSON.stringify(labels).slice(0, 90))
+})
+
+t.test('an alert without a name leads nowhere when no order failed', async t => {
+  const healthy = aFailingCluster().map(object => object.kind === 'Order' ? { ...object, status: { state: 'valid' } } : object)
+  const { seen } = await look(aCaseDirectory({ objects: healthy }), { host: 'acme-v02.api.letsencrypt.org', action: 'x' })
+  t.equal(seen.subject.order, undefined)
+  t.match(seen.subject.tried, [{ found: false, why: /no order failed/ }, { found: false }])
+})
+
+t.test('of several failing orders the nearest to the alert is meant, and the others are named', async t => {
+  const older = anObject('acme.cert-manager.io/v1', 'Order', 'old-1-1111111111', { metadata: { namespace: 'docs', uid: 'old' }, status: { state: 'errored', failureTime: new Date(failureTime - 3_600_000).toISOString() } })
+  const ancient = anObject('acme.cert-manager.io/v1', 'Order', 'ancient-1-1111111111', { metadata: { namespace: 'docs', uid: 'ancient', creationTimestamp: '2026-10-01T00:00:00Z' }, status: { state: 'errored', failureTime: '2026-10-01T00:00:00Z' } })
+  const { seen } = await look(aCaseDirectory({ objects: [older, ancient, ...aFailingCluster()] }), {})
+  t.equal(subjectOf(seen), `Scan ${failing}`)
+  t.same(seen.subject.candidates.map(({ order }) => order), ['web-tls-1-1234567890', 'old-1-1111111111'])
+})
+
+t.test('taken away rule by rule, the rest still comes and the missing rule is named', async t => {
+  for (const full of readableResources) {
+    const [resource = '', ...rest] = full.split('.')
+    const group = rest.join('.')
+    const { seen } = await look(aCaseDirectory({ api: { forbidden: [{ resource, ...(group === '' ? {} : { group }) }] } }))
+    const refused = seen.lists.filter(({ look: { is } }) => is === 'unavailable')
+    t.ok(refused.every(({ resource: each }) => each === full), `${full} alone is unavailable`)
+    t.ok(refused.every(({ look: each }) => each.is === 'unavailable' && /is forbidden/.test(each.why) && each.fix?.includes(`resources: ["${resource}"]`)), `${full} is named with its rule`)
+    t.equal(seen.subject.certificate?.name, 'web-tls', `the subject is known without ${full}`)
+  }
+  const { seen } = await look(aCaseDirectory({ api: { forbidden: [{ resource: 'pods/log' }] } }))
+  t.match(seen.logs.find(({ role }) => role === 'controller')?.look, { is: 'unavailable', fix: /pods\/log/ })
+})
+
+t.test('an API that fails, is away or is not configured costs its looks and nothing else', async t => {
+  const broken = await look(aCaseDirectory({ api: { failing: [{ resource: '*', status: 500 }] } }))
+  t.ok(broken.seen.lists.length > 20 && broken.seen.lists.every(({ look: { is } }) => is !== 'seen'))
+  t.match(broken.seen.lists.find(({ resource }) => resource === 'pods')?.look, { is: 'unavailable', why: /500/ })
+  t.equal(broken.seen.subject.certificate?.name, 'web-tls', 'what the labels say is kept')
+  const away = await look(aCaseDirectory({ api: { unreachable: true } }))
+  t.ok(away.seen.lists.every(({ look: each }) => each.is === 'unavailable' && /cannot be reached|cut/.test(each.why)))
+  const alert = { status: 'firing' as const, labels: {}, annotations: {}, startsAt: now, generatorURL: '', fingerprint: 'f' }
+  const alone = await collect({ alerts: [alert], hints: [{ kind: 'Certificate', namespace: 'shop', name: 'web-tls', from: 'certificate' }], domains: [], lint: [] }, {}, { now: () => now })
+  t.match(alone, { subject: { certificate: { name: 'web-tls' } }, looks: [{ is: 'unavailable', fix: /KUBECONFIG/ }] })
+})
+
+t.test('a slow API is left at the deadline with what came until then', async t => {
+  const { seen } = await look(aCaseDirectory({ api: { latencyMs: 600 } }), undefined, { deadline: 40 })
+  t.ok(seen.lists.length > 20)
+  t.ok(seen.lists.every(({ look: each }) => each.is === 'unavailable' && /in time/.test(each.why)))
+})
+
+t.test('half-written objects are survived', async t => {
+  const odd = (kind: string, apiVersion: string, rest: Record<string, unknown>): never => ({ apiVersion, kind, ...rest }) as never
+  const objects = [
+    ...aFailingCluster(),
+    odd('Order', 'acme.cert-manager.io/v1', { metadata: { name: 'bare', namespace: 'shop' } }), odd('Challenge', 'acme.cert-manager.io/v1', { metadata: { name: 'null', namespace: 'shop', ownerReferences: [null], labels: null }, spec: null, status: null }),
+    odd('Certificate', 'cert-manager.io/v1', { metadata: { name: 'odd', namespace: 'shop', annotations: { a: 1 } }, spec: { dnsNames: 'not a list', issuerRef: 'x' }, status: { conditions: [null, {}, { type: 'Ready' }] } })
+  ]
+  const { seen } = await look(aCaseDirectory({ objects }))
+  t.equal(subjectOf(seen), `Certificate ${failing}`)
+  t.match(seen.objects.find(({ metadata }) => metadata.name === 'odd')?.status, { conditions: [{ type: 'Ready', status: 'Unknown' }] })
+})
