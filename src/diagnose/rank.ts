@@ -13,6 +13,8 @@ export interface Finding {
   evidence: Evidence[]
   window: WindowName
   authority: Authority
+  /** Only words about the clean-up say so: true of something, but hardly of why the order failed. */
+  afterwards: boolean
 }
 
 /** Who says so: the CA itself, a server or the API, cert-manager's self-check, or a comparison of ours. */
@@ -93,6 +95,7 @@ const confidences: readonly Confidence[] = ['proven', 'likely', 'possible']
 export function compareFindings (a: Finding, b: Finding): number {
   return confidences.indexOf(a.confidence) - confidences.indexOf(b.confidence) ||
     authorities.indexOf(a.authority) - authorities.indexOf(b.authority) ||
+    siteFirst(a) - siteFirst(b) ||
     stageIndex(a.cause.stage) - stageIndex(b.cause.stage) ||
     windowIndex(a.window) - windowIndex(b.window) ||
     (a.cause.id < b.cause.id ? -1 : a.cause.id > b.cause.id ? 1 : 0)
@@ -105,9 +108,12 @@ export function compareFindings (a: Finding, b: Finding): number {
 export function rank (findings: readonly Finding[]): { leading: Finding[], explained: Finding[] } {
   const sorted = [...findings].sort(compareFindings)
   const roots = sorted.filter(({ confidence }) => confidence !== 'possible')
-  const isExplained = (finding: Finding): boolean => roots.some(root => root !== finding && names(root).some(name => explains[name]?.some(explained => names(finding).includes(explained))))
+  const isExplained = (finding: Finding): boolean => roots.some(root => root !== finding && (finding.afterwards && !root.afterwards || names(root).some(name => explains[name]?.some(explained => names(finding).includes(explained)))))
   return { leading: sorted.filter(finding => !isExplained(finding)), explained: sorted.filter(isExplained) }
 }
+
+/** Who wrote a cause for this site knows it better than the catalogue does. */
+const siteFirst = ({ cause: { id } }: Finding): number => id.startsWith('site-') ? 0 : 1
 
 function stageIndex (stage: Stage): number { return stages.indexOf(stage) }
 function windowIndex (window: WindowName): number { return window === 'state' ? -1 : windows.indexOf(window) }

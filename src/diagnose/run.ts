@@ -144,10 +144,14 @@ function toFinding ({ cause, identifier, verdict }: Examination, incident: Case,
   const cited = verdict.because.map(citation => cite(citation, identifier, incident))
   const evidence = unique(cited.flatMap(({ evidence: list }) => list))
   const [authority = 'inference'] = cited.map(item => item.authority).sort((a, b) => authorityRank(a) - authorityRank(b))
+  const texts = verdict.because.flatMap(citation => typeof citation === 'string' ? [] : 'rule' in citation ? [citation.text] : 'wrapper' in citation ? [citation] : [])
+  // What failed while cert-manager tidied up came after the failure, and has overwritten the reason of it.
+  const afterwards = texts.length > 0 && texts.every(({ wrapper }) => wrapper === 'cleanup')
   return [{
     cause,
     identifier: displayName(identifier),
-    confidence: verdict.confidence,
+    confidence: afterwards && verdict.confidence === 'proven' ? 'likely' : verdict.confidence,
+    afterwards,
     variant: verdict.variant,
     blanks: { ...standardBlanksOf(incident, identifier, evidence), ...verdict.blanks },
     evidence,

@@ -173,3 +173,18 @@ t.test('hostile texts cost little and hide nothing', async t => {
   t.same(heads(aCase({ texts: [order(start + 'is forbidden: user "system:serviceaccount:'.repeat(400))] })), ['acme-rate-limited[new-orders-per-account]'])
   t.same(heads(aCase({ texts: [order('a'.repeat(16_384) + start)] })), [], 'what means something stands in the first 16 kB')
 })
+
+t.test('an error of the clean-up hides behind what failed before it', async t => {
+  const cleanup = aText('Error cleaning up challenge: webhook.cert-manager.io: failed calling webhook "webhook.cert-manager.io": connection refused', { wrapper: 'cleanup' })
+  const alone = diagnoser.diagnose(aCase({ texts: [cleanup] }))
+  t.match(alone.causes, [{ id: 'cert-manager-webhook-unavailable', confidence: 'likely' }], 'it is told when nothing else is known')
+  const masked = diagnoser.diagnose(aCase({ about: { caa: { evidence: [], records: [], allows: false, foundAt: 'example.com' }, challenge: aChallenge() }, texts: [cleanup] }))
+  t.same(masked.causes.map(({ id }) => id), ['acme-caa-forbids-issuer'])
+  t.ok(masked.alsoFits.some(({ id }) => id === 'cert-manager-webhook-unavailable'))
+})
+
+t.test('a cause of the site goes before one of the catalogue that is as sure', async t => {
+  const site = defineCause({ id: 'site-limit', since: '0', stage: 'storage', needs: [], title: 'a', meaning: 'b', remedy: [], texts: [{ in: ['order'], match: 'too many failed', confidence: 'proven' }] })
+  const limit = causes.filter(({ id }) => id === 'acme-rate-limited')
+  t.same(buildDiagnoser([...limit, site]).diagnose(aCase({ texts: [order(rateLimit)] })).causes.map(({ id }) => id), ['site-limit'])
+})
