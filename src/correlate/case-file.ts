@@ -1,8 +1,8 @@
 import { TriageError } from '../shared/errors.ts'
 import type { Observations } from '../shared/types/observations.ts'
 
-/** Observations as one line of JSON, keys in a fixed order, so that the same look gives the same bytes. */
-export const saveObservations = (observations: Observations): string => JSON.stringify(sorted(observations))
+/** Observations as one line of JSON. */
+export const saveObservations = (observations: Observations): string => JSON.stringify(observations)
 
 /** Reads what `saveObservations` wrote; throws CASE_SCHEMA with the reason for anything else. */
 export function readObservations (text: string, where = 'saved look'): Observations {
@@ -29,10 +29,4 @@ function whatIsWrong (value: unknown): string | undefined {
   if ((saved.alerts as unknown[]).length === 0) return 'has no alert'
   const nameless = (saved.objects as { kind?: unknown, metadata?: { name?: unknown } }[]).findIndex(object => typeof object?.kind !== 'string' || typeof object.metadata?.name !== 'string')
   return nameless < 0 ? undefined : `objects[${nameless}] has no kind or name`
-}
-
-function sorted (value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined).sort(([a], [b]) => a < b ? -1 : 1).map(([name, item]) => [name, sorted(item)]))
 }

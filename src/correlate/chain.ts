@@ -197,8 +197,10 @@ function linksOf (chain: Chain, snapshot: Snapshot, challengeName: string | unde
   const { namespace, certificate, request, order, challenges, issuer, issuerRef } = chain
   const links: ChainLink[] = []
   const add = (kind: ChainLink['kind'], object: KubeObject | undefined, name: string | undefined, state: string | undefined, note?: string): void => {
-    if (object !== undefined) links.push({ kind, namespace: object.metadata.namespace, name: object.metadata.name, uid: object.metadata.uid, is: 'seen', state, note })
-    else if (name !== undefined) links.push({ kind, namespace: kind === 'ClusterIssuer' ? undefined : namespace, name, is: snapshot.get(kind, kind === 'ClusterIssuer' ? undefined : namespace, name).is === 'absent' ? 'gone' : 'unavailable', state, note })
+    const more = { ...state === undefined ? {} : { state }, ...note === undefined ? {} : { note } }
+    const place = kind === 'ClusterIssuer' ? {} : { namespace }
+    if (object !== undefined) links.push({ kind, ...place, name: object.metadata.name, uid: object.metadata.uid, is: 'seen', ...more })
+    else if (name !== undefined) links.push({ kind, ...place, name, is: snapshot.get(kind, place.namespace, name).is === 'absent' ? 'gone' : 'unavailable', ...more })
   }
   const ready = conditionOf(certificate, 'Ready')
   add('Certificate', certificate, chain.certificateName, ready === undefined ? undefined : `Ready=${ready.status} ${ready.reason ?? ''}`.trim())

@@ -49,9 +49,10 @@ export function correlate (observations: Observations): Case {
   const scope = scopeOf(chain, seeds, snapshot, observations)
   const records = observations.logs.flatMap(look => recordsOf(look, observations.now))
 
-  const identifiers = seeds.map(seed => identifierCase(context, seed, state => stateOfIdentifier(seed, seeds, chain, state))).sort(byUrgency)
+  const judged = seeds.map(seed => identifierCase(context, seed, state => stateOfIdentifier(seed, seeds, chain, state)))
   const facts = sharedFacts(context, records)
-  const texts = collectTexts(context, scope, records).map(text => narrowed(text, identifiers))
+  const texts = collectTexts(context, scope, records).map(text => narrowed(text, judged))
+  const identifiers = judged.map(identifier => blamed(identifier, texts)).sort(byUrgency)
   const changes = changesBefore(scope, snapshot, anchor.time)
   const controller = facts.controller.is === 'seen' ? facts.controller.value : undefined
   const version = parseVersion(controller?.version ?? '')
@@ -81,11 +82,17 @@ export function correlate (observations: Observations): Case {
 /** cert-manager does not say for which name no solver fits; the same choice made again does. */
 function narrowed (text: Text, identifiers: readonly IdentifierCase[]): Text {
   if (text.wrapper !== 'solver-selection' || text.about.length > 0) return text
-  const about = identifiers
-    .filter(({ facts: { solverChoice } }) => solverChoice.is === 'seen' && solverChoice.value.chosen === undefined)
-    .map(({ name, wildcard }) => wildcard ? `*.${name}` : name)
+  const about = identifiers.filter(({ facts: { solverChoice } }) => solverChoice.is === 'seen' && solverChoice.value.chosen === undefined).map(written)
   return about.length === 0 || about.length === identifiers.length ? text : { ...text, about }
 }
+
+/** A name that no solver fits has failed, though it never gets a Challenge that could say so. */
+function blamed (identifier: IdentifierCase, texts: readonly Text[]): IdentifierCase {
+  const named = texts.some(({ wrapper, attempt, about }) => wrapper === 'solver-selection' && attempt === 'current' && about.includes(written(identifier)))
+  return named && identifier.state === 'pending' ? { ...identifier, state: 'failed' } : identifier
+}
+
+const written = ({ name, wildcard }: IdentifierCase): string => wildcard ? `*.${name}` : name
 
 function sharedFacts (context: CorrelateContext, records: readonly LogRecord[]): Case['facts'] {
   return {
