@@ -73,7 +73,8 @@ function lookAtName (round: Round, identifier: OutsideIdentifier, request: Outsi
         seeServedCertificate(round, identifier, [...outside, ...cluster], guard)
       ])
     }),
-    ...(overHttp ? [askOutsideProbes(round, identifier)] : [])
+    ...(overHttp ? [askOutsideProbes(round, identifier)] : []),
+    ...(challengeType === 'HTTP-01' ? [] : round.clients.probes.map((probe) => askProbeForTxt(round, identifier, probe)))
   ]
 }
 
@@ -107,6 +108,16 @@ async function askOutsideProbe (round: Round, identifier: OutsideIdentifier, pro
   const silent = http.find(({ look }) => look.is === 'unavailable')?.look
   const saw = http.some(({ look }) => look.is === 'seen')
   round.note({ what, source: 'http outside', ms, is: saw ? 'seen' : silent === undefined ? 'absent' : 'unavailable', ...(!saw && silent?.is === 'unavailable' && { why: silent.why }) })
+}
+
+/** What resolvers elsewhere hand out: a CA looks from there, too. */
+async function askProbeForTxt (round: Round, identifier: OutsideIdentifier, probe: OutsideProbe): Promise<void> {
+  const began = performance.now()
+  const name = `_acme-challenge.${identifier.name}`
+  const answer = await probe.records({ name, types: ['TXT'] }, round.signal)
+  const vantage = `outside:${probe.name}` as const
+  if ('why' in answer) return round.note({ what: `TXT ${name} from ${vantage}`, source: 'dns', is: 'unavailable', ms: Math.round(performance.now() - began), why: answer.why, ...(answer.fix !== undefined && { fix: answer.fix }) })
+  round.take(answer.dns.map((look): DnsLook => ({ ...look, vantage })), [])
 }
 
 function servedBy (look: HttpLook, key: string | undefined): Pick<HttpLook, 'served'> {

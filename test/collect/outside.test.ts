@@ -199,6 +199,15 @@ t.test('a probe in the same process sees what its own route leads to', async (t)
   t.strictSame(ends, [['cluster', true, undefined], ['outside:internet', undefined, 'timeout']])
 })
 
+t.test('for DNS-01 a probe tells what resolvers near it hand out', async (t) => {
+  const [inside, outside] = [openLab(), openLab()]
+  t.teardown(async () => { await Promise.all([inside.close(), outside.close()]) })
+  await openInternet(inside)
+  for (const server of ['1.1.1.1', '8.8.8.8']) await outside.dns(server, zone({ '_acme-challenge.shop.example.com TXT': ['stale'] }))
+  const found = await look(inside, request({ identifiers: [{ name: 'shop.example.com', type: 'dns', wildcard: false, challengeType: 'DNS-01', key: 'digest' }] }), clientsFor(inside, {}, { moreProbes: [inProcessProbe('oslo', clientsFor(outside))] }))
+  t.match(found.dns.filter(({ vantage }) => vantage === 'outside:oslo'), [{ type: 'TXT', look: { value: { answers: [{ data: 'stale' }] } } }, { server: '8.8.8.8' }])
+})
+
 t.test('hostile names cost nothing but themselves', async (t) => {
   const lab = openLab()
   t.teardown(() => lab.close())
