@@ -1,4 +1,4 @@
-import { defineCause } from '../cause.ts'
+import { defineCause, notApplicable } from '../cause.ts'
 
 /** The provider knows who asks and says that this identity may not do it. */
 export default defineCause({
@@ -6,6 +6,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'present',
   needs: [],
+  wants: ['delegation'],
   variants: ['assume-role', 'zone-read', 'record-write'],
   title: 'the DNS credentials lack a permission at the provider',
   meaning: 'The credentials of the solver are valid, and the provider refuses what they ask for: {text}',
@@ -34,5 +35,16 @@ export default defineCause({
     // Webhook solvers and the rest
     { in: ['challenge', 'event', 'log', 'alert'], match: 'This call has not been granted|User has no access|ACCESS_DENIED|Authenticated user is not allowed|insufficient (?:permissions?|scope|privileges?|rights)|Forbidden\\.RAM|NoPermission|User not authorized to operate|permission denied for (?:zone|domain)|not permitted to (?:access|manage|modify)', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object', 'alert'] } },
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:status|code|error|http)[^a-z0-9]{0,12}(?:code )?403\\b|\\b403 forbidden', unless: 'urn:ietf:params:acme|urn:acme|authorization error|wrong status code|googleapi|management\\.azure|AccessDenied|system:serviceaccount|<html', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log'] } }
-  ]
+  ],
+
+  examine ({ hits, delegation }) {
+    const [best, ...rest] = hits
+    if (best === undefined) return notApplicable
+    // A zone that only the cluster's resolver knows: nobody holds rights on it at the provider.
+    const { clusterZone, publicZone } = delegation.is === 'seen' ? delegation.value : {}
+    if (clusterZone !== undefined && publicZone !== undefined && clusterZone !== publicZone && best.text.whole.toLowerCase().includes(clusterZone)) {
+      return { is: 'found', confidence: 'possible', variant: best.rule.variant, blanks: {}, because: [best, 'delegation'] }
+    }
+    return { is: 'found', confidence: best.rule.confidence, variant: best.rule.variant, blanks: {}, because: [best, ...rest.slice(0, 2)] }
+  }
 })
