@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { buildInbox } from './accept/inbox.ts'
 import { webhookRoute } from './accept/webhook-route.ts'
 import { startWorker, type Worker } from './accept/worker.ts'
@@ -87,7 +87,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
 
   const server = fastify({
     // One line of our own for each notification: Fastify's request log costs more than validation.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     loggerInstance: log as FastifyBaseLogger,
     bodyLimit: config.webhook.bodyLimit,
     trustProxy: false,
