@@ -36,22 +36,37 @@ function compile (causes: readonly Cause[]): PatternSet {
   const rules: CompiledRule[] = causes.flatMap(cause => cause.texts.map(rule => compileRule(cause.id, rule, literals)))
   const words = [...literals.keys()]
 
+  const remembered = new Map<string, Scan>()
+
   return {
     match (text) {
       const subject = subjectOf(text)
-      const lower = subject.toLowerCase()
-      const held: (boolean | undefined)[] = []
-      const holds = (literal: number): boolean => held[literal] ??= lower.includes(words[literal]!)
+      const scan = remembered.get(subject) ?? { lower: subject.toLowerCase(), held: [], answers: new Uint8Array(rules.length) }
+      if (remembered.size >= scansKept) remembered.clear()
+      remembered.set(subject, scan)
       const matched: { cause: string, hit: Hit }[] = []
-      for (const { cause, rule, pattern, unless, named, literals: needed } of rules) {
-        if (!applies(rule, text) || (needed !== undefined && !needed.some(holds))) continue
-        if (!pattern.test(subject) || unless?.test(subject) === true) continue
+      for (const [place, compiledRule] of rules.entries()) {
+        if (!applies(compiledRule.rule, text) || !says(compiledRule, place, subject, scan)) continue
+        const { cause, rule, pattern, named } = compiledRule
         matched.push({ cause, hit: { rule, text, groups: named ? groupsOf(pattern, subject) : {} } })
       }
       return matched
     }
   }
+
+  function says ({ pattern, unless, literals: needed }: CompiledRule, place: number, subject: string, { lower, held, answers }: Scan): boolean {
+    if (answers[place] !== unknown) return answers[place] === yes
+    const holds = (literal: number): boolean => held[literal] ??= lower.includes(words[literal]!)
+    const answer = (needed === undefined || needed.some(holds)) && pattern.test(subject) && unless?.test(subject) !== true
+    answers[place] = answer ? yes : no
+    return answer
+  }
 }
+
+/** What is known of one text already; the same words stand in an Order, its request, its Certificate and each new look. */
+interface Scan { lower: string, held: (boolean | undefined)[], answers: Uint8Array }
+const scansKept = 200
+const [unknown, yes, no] = [0, 1, 2]
 
 function compileRule (cause: string, rule: TextRule, literals: Map<string, number>): CompiledRule {
   try {
