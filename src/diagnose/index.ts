@@ -50,6 +50,40 @@ import dns01WebhookForbidden from './causes/dns01-webhook-forbidden.ts'
 import dns01WebhookUnavailable from './causes/dns01-webhook-unavailable.ts'
 import dns01WrongHostedZone from './causes/dns01-wrong-hosted-zone.ts'
 import dns01ZoneNotFound from './causes/dns01-zone-not-found.ts'
+import http01AuthOnPath from './causes/http01-auth-on-path.ts'
+import http01BackendError from './causes/http01-backend-error.ts'
+import http01CdnInterferes from './causes/http01-cdn-interferes.ts'
+import http01ClusterDnsWrong from './causes/http01-cluster-dns-wrong.ts'
+import http01ConnectionFiltered from './causes/http01-connection-filtered.ts'
+import http01DnsIpv6Broken from './causes/http01-dns-ipv6-broken.ts'
+import http01DnsPointsElsewhere from './causes/http01-dns-points-elsewhere.ts'
+import http01DnsPrivateAddress from './causes/http01-dns-private-address.ts'
+import http01DnsRecordMissing from './causes/http01-dns-record-missing.ts'
+import http01DnsResolutionFailed from './causes/http01-dns-resolution-failed.ts'
+import http01GatewayApiDisabled from './causes/http01-gateway-api-disabled.ts'
+import http01GatewayListenerMissing from './causes/http01-gateway-listener-missing.ts'
+import http01HairpinBlocked from './causes/http01-hairpin-blocked.ts'
+import http01HostOrPathRewritten from './causes/http01-host-or-path-rewritten.ts'
+import http01IngressClassMismatch from './causes/http01-ingress-class-mismatch.ts'
+import http01IngressHostConflict from './causes/http01-ingress-host-conflict.ts'
+import http01IngressRejected from './causes/http01-ingress-rejected.ts'
+import http01LoadBalancerNotSynced from './causes/http01-load-balancer-not-synced.ts'
+import http01MeshBlocks from './causes/http01-mesh-blocks.ts'
+import http01NetworkPolicyBlocks from './causes/http01-network-policy-blocks.ts'
+import http01OtherBackendAnswers from './causes/http01-other-backend-answers.ts'
+import http01PathTypeUnsupported from './causes/http01-path-type-unsupported.ts'
+import http01Port80Blocked from './causes/http01-port80-blocked.ts'
+import http01ProxyProtocolMismatch from './causes/http01-proxy-protocol-mismatch.ts'
+import http01RedirectInvalid from './causes/http01-redirect-invalid.ts'
+import http01RedirectedToHttps from './causes/http01-redirected-to-https.ts'
+import http01RouteNotAccepted from './causes/http01-route-not-accepted.ts'
+import http01SelfCheckEgressBlocked from './causes/http01-self-check-egress-blocked.ts'
+import http01SolverImagePullFailed from './causes/http01-solver-image-pull-failed.ts'
+import http01SolverPodCrashing from './causes/http01-solver-pod-crashing.ts'
+import http01SolverPodRejected from './causes/http01-solver-pod-rejected.ts'
+import http01SolverPodUnschedulable from './causes/http01-solver-pod-unschedulable.ts'
+import http01SolverServiceRejected from './causes/http01-solver-service-rejected.ts'
+import http01TokenMismatch from './causes/http01-token-mismatch.ts'
 import issuerNoMatchingSolver from './causes/issuer-no-matching-solver.ts'
 import issuerNotFound from './causes/issuer-not-found.ts'
 import issuerNotReady from './causes/issuer-not-ready.ts'
@@ -111,6 +145,40 @@ export const causes: readonly Cause[] = [
   dns01WebhookUnavailable,
   dns01WrongHostedZone,
   dns01ZoneNotFound,
+  http01AuthOnPath,
+  http01BackendError,
+  http01CdnInterferes,
+  http01ClusterDnsWrong,
+  http01ConnectionFiltered,
+  http01DnsIpv6Broken,
+  http01DnsPointsElsewhere,
+  http01DnsPrivateAddress,
+  http01DnsRecordMissing,
+  http01DnsResolutionFailed,
+  http01GatewayApiDisabled,
+  http01GatewayListenerMissing,
+  http01HairpinBlocked,
+  http01HostOrPathRewritten,
+  http01IngressClassMismatch,
+  http01IngressHostConflict,
+  http01IngressRejected,
+  http01LoadBalancerNotSynced,
+  http01MeshBlocks,
+  http01NetworkPolicyBlocks,
+  http01OtherBackendAnswers,
+  http01PathTypeUnsupported,
+  http01Port80Blocked,
+  http01ProxyProtocolMismatch,
+  http01RedirectInvalid,
+  http01RedirectedToHttps,
+  http01RouteNotAccepted,
+  http01SelfCheckEgressBlocked,
+  http01SolverImagePullFailed,
+  http01SolverPodCrashing,
+  http01SolverPodRejected,
+  http01SolverPodUnschedulable,
+  http01SolverServiceRejected,
+  http01TokenMismatch,
   issuerNoMatchingSolver,
   issuerNotFound,
   issuerNotReady,
