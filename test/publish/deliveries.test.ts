@@ -1,5 +1,10 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pino } from 'pino'
 import t from 'tap'
-import { anAlert, deliveryWorld } from '../support/delivery-world.ts'
+import { startDeliveries } from '../../src/publish/deliveries.ts'
+import { direct } from '../../src/shared/clients/route.ts'
+import { anAlert, deliveryWorld, quick } from '../support/delivery-world.ts'
 
 const payloadOf = (message: { metadata?: { event_payload: Record<string, unknown> } }) => message.metadata?.event_payload ?? {}
 
@@ -66,3 +71,119 @@ t.test('429 is waited out, by its header or without', async t => {
   t.equal(posts.length, 2)
   t.ok(posts[1]!.at - posts[0]!.at >= 950, 'not before Slack said so')
 })
+
+t.test('blocks that Slack refuses are said once more as plain text, and stay plain', async t => {
+  const { slack, fire, diagnose } = await deliveryWorld(t, { fault: (_method, args) => args.blocks === undefined ? undefined : { is: 'error', error: 'invalid_blocks' } })
+  const [incident] = await fire(anAlert())
+  await slack.until(() => slack.roots().length === 1)
+  t.equal(slack.roots()[0]!.blocks, undefined)
+  await diagnose(incident!)
+  await slack.until(() => slack.roots()[0]!.edits === 1)
+  t.match(slack.roots()[0]!.text, /port 80 is closed/)
+})
+
+t.test('a message that a person deleted is posted anew while the incident is open, and left alone afterwards', async t => {
+  const { slack, fire, diagnose, resolve } = await deliveryWorld(t)
+  const [incident] = await fire(anAlert())
+  await slack.until(() => slack.roots().length === 1)
+  slack.remove(slack.roots()[0]!.ts)
+  await diagnose(incident!)
+  await slack.until(() => slack.roots().length === 1 && /port 80/.test(slack.roots()[0]!.text), 'a new message')
+  await slack.until(() => slack.replies(slack.roots()[0]!.ts).length === 1, 'its runbook')
+  slack.remove(slack.roots()[0]!.ts)
+  await resolve(anAlert())
+  await slack.until(() => slack.calls.some(({ method, args }) => method === 'chat.update' && String(args.text).startsWith('Resolved')))
+  t.equal(slack.roots().length, 0)
+})
+
+t.test('a channel that is archived sends its incidents to the fallback channel once', async t => {
+  const { slack, fire, diagnose, deliveries } = await deliveryWorld(t, { change: config => { config.slack.fallbackChannel = 'C2' } })
+  slack.channels.set('C1', { archived: true })
+  const [incident] = await fire(anAlert())
+  await slack.until(() => slack.roots().length === 1)
+  t.equal(slack.roots()[0]!.channel, 'C2')
+  t.match(deliveries.status().broken, [{ channel: 'C1', error: 'is_archived', fix: /archived/ }])
+  await diagnose(incident!)
+  await slack.until(() => slack.replies(slack.roots()[0]!.ts).length === 1)
+  t.equal(slack.roots().length, 1)
+})
+
+t.test('a revoked token stops the workspace, keeps the queue, and the new one in the file goes on', async t => {
+  const directory = t.testdir({ token: 'xoxb-old' })
+  const { slack, fire, deliveries } = await deliveryWorld(t, { change: config => { config.slack.token = 'xoxb-old'; config.slack.tokenFile = join(directory, 'token') } })
+  slack.tokens.add('xoxb-new')
+  await fire(anAlert())
+  await slack.until(() => deliveries.status().stopped !== undefined, 'the stop')
+  t.match(deliveries.status().stopped, { error: 'token_revoked' })
+  const calls = slack.calls.filter(({ method }) => method === 'chat.postMessage').length
+  await fire(anAlert('other-tls'))
+  writeFileSync(join(directory, 'token'), 'xoxb-new\n')
+  deliveries.wake()
+  await slack.until(() => slack.roots().length === 2, 'both messages')
+  t.equal(slack.calls.filter(({ method }) => method === 'chat.postMessage').length, calls + 2, 'nothing was tried in between')
+})
+
+t.test('what was under way when the process died is looked for, not repeated', async t => {
+  const world = await deliveryWorld(t, { timeout: 3_000, fault: (method, _args, count) => method === 'chat.postMessage' && count === 1 ? { is: 'hang' } : undefined })
+  await world.fire(anAlert())
+  await world.slack.until(() => world.slack.roots().length === 1)
+  // A second outbox on the same store stands for the process after the kill.
+  const second = await startDeliveries({ config: world.config, store: world.store, clock: { now: Date.now }, route: direct, log: pino({ level: 'silent' }), limits: quick })
+  t.teardown(() => second.stop())
+  await world.slack.until(() => world.slack.calls.some(({ method }) => method === 'conversations.history'), 'the look')
+  const incident = (await world.store.incidents.page({ limit: 1 })).rows[0]!
+  await world.diagnose(incident.id)
+  second.wake()
+  await world.slack.until(() => world.slack.roots()[0]!.edits === 1, 'the edit of the adopted message')
+  t.equal(world.slack.roots().length, 1)
+})
+
+t.test('without a scope to read history a message is rather said twice than lost, a note rather lost', async t => {
+  const { slack, fire } = await deliveryWorld(t, { timeout: 200, fault: (method, _args, count) => method === 'chat.postMessage' && count === 1 ? { is: 'hang' } : undefined })
+  slack.scopes = ['chat:write']
+  await fire(anAlert())
+  await slack.until(() => slack.roots().length === 2)
+  t.equal(slack.roots().length, 2)
+})
+
+t.test('one message a second for a channel, three at once', async t => {
+  const { slack, fire } = await deliveryWorld(t, { limits: { post: { perSecond: 5, burst: 3 } }, change: config => { config.slack.storm.threshold = 0 } })
+  await fire(Array.from({ length: 5 }, (_, index) => anAlert(`c${index}`)))
+  await slack.until(() => slack.roots().length === 5)
+  const times = slack.calls.filter(({ method }) => method === 'chat.postMessage').map(({ at }) => at)
+  t.ok(times[2]! - times[0]! < 150, 'three at once')
+  t.ok(times[4]! - times[0]! >= 350, 'the rest at the rate')
+})
+
+t.test('no Slack at all: everything is said in the log, once', async t => {
+  const lines: string[] = []
+  const log = pino({ level: 'info' }, { write: (line: string) => { lines.push(line) } })
+  const { fire, again, config, slack } = await deliveryWorld(t)
+  delete config.slack.token
+  await again({ log })
+  await fire(anAlert())
+  await slack.until(() => lines.some(line => line.includes('shop/shop-tls')), 'the line in the log')
+  t.equal(lines.filter(line => line.includes('shop/shop-tls')).length, 1)
+  t.equal(slack.calls.length, 0)
+})
+
+for (const style of ['slack', 'mattermost'] as const) {
+  t.test(`an incoming webhook of ${style} gets the notice, the cause and the end, each once`, async t => {
+    const { fire, diagnose, resolve, config, slack, again } = await deliveryWorld(t)
+    delete config.slack.token
+    config.slack.webhookUrl = `http://127.0.0.1:${slack.port}/hook`
+    config.slack.webhookStyle = style
+    await again()
+    const [incident] = await fire(anAlert())
+    await slack.until(() => slack.hooks.length === 1)
+    await diagnose(incident!)
+    await slack.until(() => slack.hooks.length === 2)
+    await diagnose(incident!)
+    await resolve(anAlert())
+    await slack.until(() => slack.hooks.length === 3)
+    const texts = slack.hooks.map(hook => JSON.stringify(hook))
+    t.match(texts[1], /port 80 is closed/)
+    t.match(texts[2], /esolved/)
+    t.equal(texts.some(text => text.includes('"blocks"')), style === 'slack')
+  })
+}
