@@ -35,6 +35,15 @@ const commands: CommandEntry[] = [
     options: [['--case <directory>', 'another case directory'], ['--keep', 'leave the page up until Ctrl-C']], load: () => import('./cli/demo.ts')
   },
   { usage: 'accuracy <directories...>', description: 'compare replayed cases with their expect.yaml', options: [['--concurrency <number>', 'cases side by side']], load: () => import('./cli/accuracy.ts') },
+  { usage: 'doctor', description: 'try everything the service needs, and name the write-back mode that fits', options: [configFlag, ['--json', 'findings as JSON']], load: () => import('./cli/doctor.ts') },
+  {
+    usage: 'route', description: 'which channel an alert goes to, and why',
+    options: [configFlag, ['--alert <file>', 'a webhook body, one alert or its labels'], ['--cause <id>', 'as if this were the cause'], ['--json', 'as JSON']], load: () => import('./cli/route.ts')
+  },
+  {
+    usage: 'deliveries [action] [ids...]', description: 'what is to be told and what could not be; retry what is dead',
+    options: [configFlag, ['--state <state>', 'only these'], ['--limit <number>', 'at most so many'], ['--url <address>', 'of the running service'], ['--json', 'as JSON']], load: () => import('./cli/deliveries.ts')
+  },
   { usage: 'causes [action] [directory]', description: 'the catalogue; check site-local modules', load: () => import('./cli/causes.ts') }
 ]
 
