@@ -3,6 +3,7 @@ import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } 
 import { buildInbox } from './accept/inbox.ts'
 import { webhookRoute } from './accept/webhook-route.ts'
 import { startWorker, type Worker } from './accept/worker.ts'
+import type { Recorder } from './collect/recorder.ts'
 import type { Investigate, LookClients } from './investigate.ts'
 import { buildLooker } from './look.ts'
 import { pages } from './pages.ts'
@@ -108,11 +109,12 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   })
 
   let closing = false
+  let recorder: Recorder | undefined
   server.get('/healthz', async () => ({ status: 'ok' }))
   server.get('/readyz', async () => {
-    if (closing) throw new TriageError('STORE_UNAVAILABLE', { why: 'this process is about to end' })
+    if (closing) throw new TriageError('STOPPING')
     await store.checkWritable()
-    if (!publisher.ready()) throw new TriageError('STORE_UNAVAILABLE', { why: 'the relay reaches no Alertmanager' })
+    if (!publisher.ready()) throw new TriageError('UPSTREAM_UNREACHABLE')
     return { status: 'ready' }
   })
   server.get('/metrics', async (_request, reply) => {
@@ -131,6 +133,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
     server, store, metrics, log, worker, deliveries,
     async listen () {
       const address = await server.listen({ host: config.listen.host, port: config.listen.port })
+      if (clients.kubernetes !== undefined && config.recorder.enabled) recorder = await record(config, clients.kubernetes, clock, store, log)
       if (givenInvestigate === undefined) own.warm().catch((error: unknown) => { log.error({ err: error }, 'the catalogue cannot be read') })
       return address
     },
@@ -142,6 +145,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
       await server.close()
       clearTimeout(forced)
       await worker.stop()
+      await recorder?.stop()
       await publisher.stop()
       if (given === undefined) await store.close()
     }
@@ -163,11 +167,17 @@ function later (config: Config, clients: LookClients, clock: Clock, store: Store
   }
 }
 
+/** Begins to write down what cert-manager overwrites and deletes. */
+async function record (config: Config, kubernetes: NonNullable<LookClients['kubernetes']>, clock: Clock, store: Store, log: Log): Promise<Recorder> {
+  const { startRecorder } = await import('./collect/recorder.ts')
+  const { keep, maxBytes } = config.recorder
+  return startRecorder({ kubernetes, store: store.recorder, clock, keep, maxBytes, warn: (fields, message) => { log.warn(fields, message) } })
+}
+
 async function sweep (store: Store, config: Config, log: Log): Promise<void> {
   try {
     // Piece by piece, with room for requests between.
     for (let pieces = 0; pieces < 50 && await store.housekeeping.sweep({ retention: config.retention }); pieces++) await new Promise(resolve => { setImmediate(resolve) })
-    if (config.recorder.enabled) await store.recorder.prune(Date.now() - config.recorder.keep, config.recorder.maxBytes)
   } catch (error) {
     log.warn({ err: error }, 'old rows cannot be removed')
   }

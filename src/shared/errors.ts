@@ -22,6 +22,8 @@ export const errors = {
   WEBHOOK_JSON: { message: 'The body is not JSON: {why}', hint: 'Send Alertmanager\'s own webhook body.', retry: 'never', status: 400 },
   WEBHOOK_PAYLOAD: { message: 'The body has no "{field}": it is not Alertmanager\'s webhook body.', hint: 'Remove payload: from the webhook_config; this receiver needs the default body (version 4).', retry: 'after-fix', status: 400 },
   WEBHOOK_SCHEMA: { message: 'The body does not fit: {why}', hint: 'Send Alertmanager\'s webhook body, version 4; see schemas/alertmanager-webhook.schema.json.', retry: 'never', status: 400 },
+  STOPPING: { message: 'This process is about to end.', hint: 'Nothing to do: the next one takes over.', retry: 'soon', status: 503 },
+  UPSTREAM_UNREACHABLE: { message: 'No Alertmanager behind the relay can be reached.', hint: 'Check ALERTMANAGER_URLS and the way there; Prometheus sends again what is answered 502 meanwhile.', retry: 'soon', status: 503 },
   PAGE_UNAUTHENTICATED: { message: 'This page needs a token.', hint: 'Send Authorization: Bearer <token>, or open the page once with ?token=<token>.', retry: 'after-fix', status: 401 },
   NOT_FOUND: { message: 'There is no {what}.', hint: 'See / for the incidents and /causes for the causes.', retry: 'never', status: 404 },
   BAD_REQUEST: { message: 'The request does not fit: {why}', hint: 'See the README for the addresses and their parameters.', retry: 'never', status: 400 },
