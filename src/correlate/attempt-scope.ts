@@ -50,7 +50,7 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
   put(own, chain.certificateName, [])
   put(own, chain.requestName, [])
   put(own, chain.orderName, [])
-  for (const challenge of challenges) put(own, challenge.metadata.name, [dnsNameOf(challenge)])
+  for (const challenge of challenges) put(own, challenge.metadata.name, [aboutOf(seeds, challenge)])
   for (const { name, dnsName } of challengesThatWere(chain, snapshot)) put(own, name, dnsName === undefined ? [] : [dnsName.replace(/^\*\./, '')])
 
   const earlier = new Map<string, string[]>()
@@ -64,11 +64,12 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
   const names = new Set(seeds.map(({ name }) => name).filter(name => name !== ''))
   const ready = fieldsList(at(issuer?.status, 'conditions')).find(({ type, status }) => type === 'Ready' && status === 'True')
   const made = [request, order].filter(object => object !== undefined).map(createdAt).filter(time => time > 0)
+  const skew = clockDifference(chain, snapshot)
   const next = orders.filter(other => order !== undefined && other !== order && createdAt(other) > createdAt(order)).map(createdAt)
   return {
     chain, seeds, namespace, own, earlier, names,
-    start: made.length === 0 ? 0 : Math.min(...made) - slack,
-    end: next.length === 0 ? Number.MAX_SAFE_INTEGER : Math.min(...next) - slack,
+    start: made.length === 0 ? 0 : Math.min(...made) - slack + skew,
+    end: next.length === 0 ? Number.MAX_SAFE_INTEGER : Math.min(...next) - slack + skew,
     now: observations.now,
     ...issuerRef === undefined ? {} : { issuer: issuerRef.kind === 'ClusterIssuer' ? issuerRef.name : `${namespace}/${issuerRef.name}` },
     tokens: new Set([...challenges.map(({ spec }) => string(fields(spec).token)), ...authorizationsOf(order).flatMap(({ tokens }) => tokens)].filter(token => token.length > 8)),
@@ -81,7 +82,30 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
   }
 }
 
+/** The name that a Challenge is about; `*.` in front when the apex is asked for as well, so that the two are told apart. */
+export function aboutOf (seeds: readonly IdentifierSeed[], challenge: KubeObject): string {
+  const name = dnsNameOf(challenge)
+  return fields(challenge.spec).wildcard === true && seeds.some(seed => seed.name === name && !seed.wildcard) ? `*.${name}` : name
+}
+
+/** Is it one of the attempt's names, as `aboutOf` writes them? */
+export const isOwnName = ({ names }: Pick<Scope, 'names'>, name: string): boolean => names.has(name.replace(/^\*\./, ''))
+
 const dnsNameOf = ({ spec }: KubeObject): string => string(fields(spec).dnsName).toLowerCase()
+
+/**
+ * The controller's clock minus the API server's: the Event `OrderCreated` has the one, the Order's
+ * creation the other. Small differences are the time between the two.
+ */
+function clockDifference ({ request, order }: Chain, snapshot: Snapshot): Millis {
+  if (request === undefined || order === undefined || createdAt(order) === 0) return 0
+  const told = snapshot.eventsOf('CertificateRequest', request.metadata.namespace, request.metadata.name, request.metadata.uid)
+    .filter(event => string(event.reason) === 'OrderCreated' && (string(event.message) || string(event.note)).includes(order.metadata.name))
+    .map(event => millisOf(event.firstTimestamp) ?? millisOf(event.eventTime))
+    .filter(time => time !== undefined)
+  const difference = told.length === 0 ? 0 : Math.min(...told) - createdAt(order)
+  return Math.abs(difference) <= 5_000 || Math.abs(difference) > 12 * 3_600_000 ? 0 : difference
+}
 
 function acmeHostOf (issuer: KubeObject | undefined): { acmeHost?: string } {
   const server = string(at(issuer?.spec, 'acme', 'server'))

@@ -43,8 +43,20 @@ export function blastRadius (context: CorrelateContext, siblings: readonly Sibli
   const own = new Set([...challenges.map(reasonOf), reasonOf(order)].filter(text => text !== '').map(signatureOf))
   return {
     issuer: { name: issuerRef?.name ?? '', total: siblings.length, failing: failing.length, ...since === undefined ? {} : { since } },
-    others: failing.slice(0, 50).map(({ namespace, name, signature }) => ({ namespace, certificate: name, same: signature !== undefined && own.has(signature) }))
+    others: [
+      ...failing.map(({ namespace, name, signature }) => ({ namespace, certificate: name, same: signature !== undefined && own.has(signature) })),
+      ...sameElsewhere(context, siblings, own)
+    ].slice(0, 50)
   }
+}
+
+/** Certificates of other issuers that fail with the same words: then the issuer is not what they share. */
+function sameElsewhere ({ snapshot, attempt: { certificate } }: CorrelateContext, siblings: readonly Sibling[], own: ReadonlySet<string>): BlastRadius['others'] {
+  const counted = new Set(siblings.map(({ namespace, name }) => `${namespace}/${name}`))
+  const failures = failuresByCertificate(snapshot.byKind('Order'), snapshot.byKind('Challenge'), snapshot.byUid)
+  return snapshot.byKind('Certificate')
+    .filter(({ metadata }) => metadata.uid !== certificate?.metadata.uid && !counted.has(`${metadata.namespace ?? ''}/${metadata.name}`) && own.has(failures.get(metadata.uid)?.signature ?? ''))
+    .map(({ metadata }) => ({ namespace: metadata.namespace ?? '', certificate: metadata.name, same: true }))
 }
 
 function failuresByCertificate (orders: readonly KubeObject[], challenges: readonly KubeObject[], byUid: (uid: string | undefined) => KubeObject | undefined): Map<string, { since: Millis, signature?: string }> {

@@ -2,7 +2,7 @@ import type { ChainLink } from '../shared/types/case.ts'
 import type { IssuerRef, KubeObject } from '../shared/types/kubernetes.ts'
 import type { Observations } from '../shared/types/observations.ts'
 import { annotationsOf, fields, string } from './facts/fields.ts'
-import { conditionOf, isFailure, isNamedAfter, orderInText, reasonOf, stateOf } from './objects.ts'
+import { conditionOf, isNamedAfter, orderInText, reasonOf, stateOf } from './objects.ts'
 import { compare, controllerOf, createdAt, involvedObject, type AttemptObjects, type Snapshot } from './snapshot.ts'
 
 /** The failing attempt with what is known of objects that are gone. */
@@ -45,7 +45,8 @@ export function walkChain (observations: Observations, snapshot: Snapshot): Chai
   const named = order
   if (named === undefined || stateOf(named) === 'valid') {
     const current = currentRequest(certificate, requests)
-    const better = orders.find(candidate => candidate !== named && stateOf(candidate) !== 'valid' && (named === undefined || createdAt(candidate) > createdAt(named)))
+    const lastGood = orders.find(candidate => stateOf(candidate) === 'valid')
+    const better = orders.find(candidate => stateOf(candidate) !== 'valid' && (lastGood === undefined || createdAt(candidate) > createdAt(lastGood)))
     const ofCurrent = current === undefined ? undefined : orders.find(candidate => controllerOf(candidate, 'CertificateRequest')?.uid === current.metadata.uid)
     if (named === undefined && current !== undefined && start.request === undefined) {
       // A request without an Order is an attempt that stopped before the CA was asked.
@@ -147,11 +148,14 @@ function requestsOf (snapshot: Snapshot, certificate: KubeObject): KubeObject[] 
   }).sort(newestFirst)
 }
 
-/** cmctl's rule: the request whose revision follows the Certificate's; else the newest that did not succeed. */
+/** cmctl's rule: the request whose revision follows the Certificate's; else the newest, unless it succeeded. */
 function currentRequest (certificate: KubeObject | undefined, requests: readonly KubeObject[]): KubeObject | undefined {
   const revision = fields(certificate?.status).revision
   const wanted = String((typeof revision === 'number' ? revision : 0) + 1)
-  return requests.find(request => annotationsOf(request).get(certificateRevision) === wanted) ?? requests.find(request => conditionOf(request, 'Ready')?.status !== 'True')
+  const next = requests.find(request => annotationsOf(request).get(certificateRevision) === wanted)
+  if (next !== undefined) return next
+  const [newest] = requests
+  return newest === undefined || conditionOf(newest, 'Ready')?.status === 'True' ? undefined : newest
 }
 
 function ordersOf (snapshot: Snapshot, certificate: KubeObject | undefined, requests: readonly KubeObject[]): KubeObject[] {
@@ -230,6 +234,3 @@ export function challengesThatWere (chain: Pick<Chain, 'order' | 'orderName' | '
   if (fromAlert !== undefined && !names.has(fromAlert) && (orderName === undefined || isNamedAfter(fromAlert, orderName))) names.set(fromAlert, undefined)
   return [...names].filter(([name]) => !challenges.some(({ metadata }) => metadata.name === name)).map(([name, dnsName]) => ({ name, dnsName })).sort((a, b) => compare(a.name, b.name))
 }
-
-/** Has this Order failed, or does it not finish? */
-export const isOpenOrFailed = (order: KubeObject): boolean => isFailure(stateOf(order)) || stateOf(order) !== 'valid'

@@ -1,5 +1,6 @@
 import type { Case, IdentifierCase, Text } from '../shared/types/case.ts'
 import { unavailable, type Look } from '../shared/types/common.ts'
+import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { Observations } from '../shared/types/observations.ts'
 import { anchorOf } from './anchor.ts'
 import { scopeOf } from './attempt-scope.ts'
@@ -41,7 +42,7 @@ import { parseVersion } from './version.ts'
  * clock but `observations.now`; the same observations give the same case, byte for byte.
  */
 export function correlate (observations: Observations): Case {
-  const snapshot = takeSnapshot(observations)
+  const snapshot = takeSnapshot({ ...observations, objects: withRecorded(observations) })
   const chain = walkChain(observations, snapshot)
   const seeds = seedIdentifiers(chain, observations)
   const anchor = anchorOf(chain, snapshot, observations)
@@ -60,7 +61,7 @@ export function correlate (observations: Observations): Case {
   return {
     format: 1,
     now: observations.now,
-    alert: observations.alerts.at(-1)!,
+    alert: observations.alerts.findLast(({ status }) => status === 'firing') ?? observations.alerts.at(-1)!,
     subject: observations.subject,
     anchor,
     chain: chain.links,
@@ -77,6 +78,17 @@ export function correlate (observations: Observations): Case {
     unavailable: whatWasUnavailable(observations),
     looks: observations.looks
   }
+}
+
+/** Solver objects die with the challenge: what the recorder saw of a Challenge that is still there stands in for them. */
+function withRecorded ({ objects, recorded }: Observations): KubeObject[] {
+  const present = new Set(objects.map(({ metadata }) => metadata.uid))
+  const kept = new Map<string, KubeObject>()
+  for (const { uid, objects: seenThen } of recorded) {
+    if (!present.has(uid)) continue
+    for (const object of seenThen ?? []) if (!present.has(object.metadata.uid)) kept.set(object.metadata.uid, object)
+  }
+  return kept.size === 0 ? objects : [...objects, ...kept.values()]
 }
 
 /** cert-manager does not say for which name no solver fits; the same choice made again does. */

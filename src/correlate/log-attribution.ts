@@ -1,6 +1,6 @@
 import type { Millis } from '../shared/types/common.ts'
 import type { Wrapper } from '../shared/types/case.ts'
-import { namesIn, ownerOfName, attemptAt, type Scope } from './attempt-scope.ts'
+import { attemptAt, isOwnName, namesIn, ownerOfName, type Scope } from './attempt-scope.ts'
 import type { LogRecord } from './log-grammars/record.ts'
 import { fold, peelWrapper } from './acme-problem.ts'
 import { normalise } from './normalise.ts'
@@ -102,7 +102,7 @@ export class LogAttribution {
 
   #named (place: string, time: Millis | undefined, about: string[]): Tie | 'other' {
     const owner = ownerOfName(this.#scope, place, time)
-    return owner === 'other' ? 'other' : { attempt: owner.attempt, about: about.length > 0 ? about : owner.about.filter(name => this.#scope.names.has(name)), by: 'keys' }
+    return owner === 'other' ? 'other' : { attempt: owner.attempt, about: owner.about.length === 0 && about.length > 0 ? about : owner.about.filter(name => isOwnName(this.#scope, name)), by: 'keys' }
   }
 
   /** What an issuer said before it became ready is over. */
@@ -153,11 +153,11 @@ export class LogAttribution {
     const scope = this.#scope
     for (const [, namespace, name] of text.matchAll(/\b([a-z0-9-]{1,63})\/([a-z0-9][a-z0-9.-]{2,252})\b/g)) {
       const owner = ownerOfName(scope, `${namespace}/${name}`, time)
-      if (owner !== 'other') return { ...owner, about: owner.about.filter(about => scope.names.has(about)), by: 'names' }
+      if (owner !== 'other') return { ...owner, about: owner.about.filter(about => isOwnName(scope, about)), by: 'names' }
     }
     for (const [, name] of text.matchAll(/"([a-z0-9][a-z0-9.-]{2,252})"/g)) {
       const owner = ownerOfName(scope, `${scope.namespace}/${name!}`, time)
-      if (owner !== 'other') return { ...owner, about: owner.about.filter(about => scope.names.has(about)), by: 'names' }
+      if (owner !== 'other') return { ...owner, about: owner.about.filter(about => isOwnName(scope, about)), by: 'names' }
     }
     const place = /\bin (?:the )?namespace:? "([a-z0-9-]+)"/.exec(text)?.[1]
     if (place !== undefined && place !== scope.namespace) return 'other'

@@ -11,13 +11,12 @@ export function conditionOf (object: KubeObject | undefined, type: string): Cond
 }
 
 export const isFailure = (state: string): boolean => state === 'invalid' || state === 'expired' || state === 'errored'
-export const isFinal = (state: string): boolean => isFailure(state) || state === 'valid'
 
 /** `Challenge shop/web-tls-1-2-3`, as a person would look it up. */
 export const refOf = (kind: string, namespace: string | undefined, name: string): string => `${kind} ${namespace === undefined || namespace === '' ? '' : `${namespace}/`}${name}`
 
 /** The first 52 characters, as cert-manager cuts a name before it appends a hash (pkg/api/util/names.go). */
-export const shortened = (name: string): string => name.slice(0, 52).replace(/-+$/, '')
+const shortened = (name: string): string => name.slice(0, 52).replace(/-+$/, '')
 
 /** Is `child` the name that cert-manager makes from `parent` and a hash? */
 export function isNamedAfter (child: string, parent: string): boolean {

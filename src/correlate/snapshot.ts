@@ -3,7 +3,7 @@ import type { IssuerRef, KubeObject } from '../shared/types/kubernetes.ts'
 import type { ListLook, Observations } from '../shared/types/observations.ts'
 
 /** The plural, group-qualified resource of each kind, as it stands in `ListLook.resource`. */
-export const resourceOfKind: ReadonlyMap<string, string> = new Map([
+const resourceOfKind: ReadonlyMap<string, string> = new Map([
   ['Certificate', 'certificates.cert-manager.io'], ['CertificateRequest', 'certificaterequests.cert-manager.io'],
   ['Issuer', 'issuers.cert-manager.io'], ['ClusterIssuer', 'clusterissuers.cert-manager.io'],
   ['Order', 'orders.acme.cert-manager.io'], ['Challenge', 'challenges.acme.cert-manager.io'],

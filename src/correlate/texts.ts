@@ -1,7 +1,7 @@
 import type { Text } from '../shared/types/case.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
 import { peelWrapper } from './acme-problem.ts'
-import { namesIn, type Scope } from './attempt-scope.ts'
+import { aboutOf, isOwnName, namesIn, type Scope } from './attempt-scope.ts'
 import { at, fields, fieldsList, nameOf, string, strings } from './facts/fields.ts'
 import { solverObjects } from './facts/solver-objects.ts'
 import { LogAttribution, isNoise, stageOfMessage, wordsOf, type SolverOwner } from './log-attribution.ts'
@@ -40,7 +40,7 @@ function solversOf (scope: Scope, snapshot: Snapshot): Solvers[] {
   return scope.chain.challenges.map(challenge => {
     const { namespace = '', uid } = challenge.metadata
     const dnsName = string(at(challenge.spec, 'dnsName'))
-    return { about: [dnsName.toLowerCase()], challenge, objects: solverObjects(snapshot, { namespace, uid, dnsName, token: string(at(challenge.spec, 'token')) }) }
+    return { about: [aboutOf(scope.seeds, challenge)], challenge, objects: solverObjects(snapshot, { namespace, uid, dnsName, token: string(at(challenge.spec, 'token')) }) }
   })
 }
 
@@ -97,7 +97,7 @@ function addEvents (shelf: TextShelf, scope: Scope, snapshot: Snapshot, solvers:
   for (const object of snapshot.byKind('Event')) {
     const event = plainEvent(object)
     const add = (about: readonly string[], attempt: Text['attempt'], objectKind?: string): void => shelf.add({
-      source: 'event', ref: eventRef(event), text: event.message, attempt, about: about.filter(name => scope.names.has(name)), fallback: stageOfEvent(event), severity: severityOf(event),
+      source: 'event', ref: eventRef(event), text: event.message, attempt, about: about.filter(name => isOwnName(scope, name)), fallback: stageOfEvent(event), severity: severityOf(event),
       count: event.count, ...event.first === undefined ? {} : { first: event.first }, ...event.last === undefined ? {} : { last: event.last, time: event.last }, fold: true, ...objectKind === undefined ? {} : { objectKind }
     })
     if (chainKinds.has(event.kind)) {

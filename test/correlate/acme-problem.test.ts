@@ -1,5 +1,5 @@
 import t from 'tap'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { peelProblem, peelWrapper, problemFromDocument, problemsIn } from '../../src/correlate/acme-problem.ts'
 
 const urn = 'urn:ietf:params:acme:error:'

@@ -134,6 +134,46 @@ t.test('events: of the attempt, folded, and of solver objects that are gone', as
   t.match(seen.texts.filter(({ evidence }) => evidence.source === 'event'), [{ objectKind: 'Pod', core: '0/3 nodes are available' }, { count: 7950, wrapper: 'present', about: ['shop.example.com'] }])
 })
 
+t.test('a controller whose clock is off by minutes still owns its lines', async t => {
+  const { all, made, asked } = attempt()
+  const off = -4 * minute
+  const created = event(made, 'OrderCreated', 'Created Order resource shop/shop-tls-1-2881', { type: 'Normal', time: failedAt - 2 * minute + off })
+  const logs = [log([line(failedAt - minute + off, 'E', 'propagation check failed', 'x', keysOf(asked))])]
+  t.same(fromLog(correlate(observe(hint, [...all, created], { logs }))), ['current x1: x'])
+  t.same(fromLog(correlate(observe(hint, all, { logs }))), ['earlier x1: x'], 'without that measure it lies before the attempt')
+})
+
+t.test('a wildcard and its apex are told apart', async t => {
+  const dnsNames = ['example.com', '*.example.com']
+  const owner = certificate({ spec: { dnsNames } })
+  const made = request(owner)
+  const placed = order(made, { spec: { dnsNames } })
+  const apex = challenge(placed, { name: 'shop-tls-1-2881-1', uid: 'a', spec: { dnsName: 'example.com' }, status: { state: 'valid' } })
+  const wild = challenge(placed, { name: 'shop-tls-1-2881-2', uid: 'w', spec: { dnsName: 'example.com', wildcard: true, type: 'DNS-01' }, status: { state: 'invalid', reason: 'Error accepting authorization: acme: authorization error for example.com: 403 urn:ietf:params:acme:error:unauthorized: x' } })
+  const seen = correlate(observe(hint, [owner, made, placed, apex, wild, clusterIssuer()]))
+  t.same(seen.identifiers.map(({ name, wildcard, state }) => [name, wildcard, state]), [['example.com', true, 'failed'], ['example.com', false, 'passed']])
+  t.same(seen.texts[0]!.about, ['*.example.com'])
+})
+
+t.test('after a success an old failure is no incident', async t => {
+  const owner = certificate({ status: { revision: 2 } })
+  const old = request(owner, { uid: 'r1', created: failedAt - 90 * minute })
+  const good = request(owner, { name: 'shop-tls-2', uid: 'r2', annotations: { 'cert-manager.io/certificate-revision': '2' }, status: { conditions: [{ type: 'Ready', status: 'True' }] } })
+  const failed = order(old, { uid: 'o1', created: failedAt - 90 * minute })
+  const valid = order(good, { name: 'shop-tls-2-1', uid: 'o2', status: { state: 'valid' } })
+  const seen = correlate(observe(hint, [owner, old, good, failed, valid, clusterIssuer()]))
+  t.match(seen.chain.find(({ kind }) => kind === 'Order'), { name: 'shop-tls-2-1', state: 'valid' })
+  t.equal(seen.identifiers[0]!.state, 'passed')
+})
+
+t.test('a solver Pod that is gone is seen as the recorder saw it', async t => {
+  const { all, asked, placed } = attempt()
+  const pod = anObject('Pod', 'v1', { name: 'cm-acme-http-solver-abcde', owner: asked, status: { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available: 3 Insufficient cpu.' }] } })
+  const seen = correlate(observe(hint, all, { recorded: [{ at: failedAt - minute, kind: 'Challenge', namespace: 'shop', name: asked.metadata.name, uid: asked.metadata.uid, order: placed.metadata.uid, state: 'pending', reason: '', dnsName: 'shop.example.com', objects: [pod] }] }))
+  t.match(seen.identifiers[0]!.facts.solver, { is: 'seen', value: { pods: [{ name: 'cm-acme-http-solver-abcde' }] } })
+  t.match(seen.texts.find(({ objectKind }) => objectKind === 'Pod'), { about: ['shop.example.com'], attempt: 'current', core: /Insufficient cpu/ })
+})
+
 t.test('identifiers: the failing ones first, a valid authorization has passed, the CA decides for the rest', async t => {
   const owner = certificate({ spec: { dnsNames: ['a.example.com', 'b.example.com', '*.c.example.com'] } })
   const made = request(owner)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { readLog } from '../../src/correlate/log-grammars/read-log.ts'
 import { readPairs, unquote } from '../../src/correlate/log-grammars/pairs.ts'
 

@@ -52,7 +52,7 @@ function wasAsked ({ snapshot }: CorrelateContext, { namespace, name, uid }: { n
 const settings = new Set(['cnameStrategy', 'nameservers', 'waitInsteadOfSelfCheck'])
 
 /** `ingress`, `gatewayHTTPRoute`, or the DNS provider's stanza, with its own settings. */
-export function solverOf (spec: Fields): { solver: string, config: Fields } {
+function solverOf (spec: Fields): { solver: string, config: Fields } {
   const config = fields(spec.solver)
   const http = fields(config.http01)
   const dns = fields(config.dns01)

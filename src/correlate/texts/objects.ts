@@ -1,7 +1,7 @@
 import type { Text } from '../../shared/types/case.ts'
 import type { Condition, KubeObject } from '../../shared/types/kubernetes.ts'
 import type { RecordedState } from '../../shared/types/observations.ts'
-import type { Scope } from '../attempt-scope.ts'
+import { aboutOf, type Scope } from '../attempt-scope.ts'
 import { at, conditions, fields, fieldsList, nameOf, string } from '../facts/fields.ts'
 import { conditionOf, isFailure, orderInText, reasonOf, refOf, stateOf } from '../objects.ts'
 import { createdAt, millisOf } from '../snapshot.ts'
@@ -10,7 +10,7 @@ import type { TextShelf } from './shelf.ts'
 /** What the objects of the chain say in their status. */
 export function addChainTexts (shelf: TextShelf, scope: Scope): void {
   const { chain } = scope
-  for (const challenge of chain.challenges) addChallenge(shelf, challenge, 'current')
+  for (const challenge of chain.challenges) addChallenge(shelf, challenge, scope)
   for (const order of chain.orders) {
     if (order !== chain.order) addOrder(shelf, order, 'earlier')
   }
@@ -20,15 +20,15 @@ export function addChainTexts (shelf: TextShelf, scope: Scope): void {
   if (chain.issuer !== undefined) addIssuer(shelf, chain.issuer)
 }
 
-export function addChallenge (shelf: TextShelf, challenge: KubeObject, attempt: Text['attempt']): void {
+function addChallenge (shelf: TextShelf, challenge: KubeObject, scope: Scope): void {
   const state = stateOf(challenge)
   const presented = at(challenge.status, 'presented') === true
   shelf.add({
-    source: 'challenge', ref: nameOf(challenge), text: reasonOf(challenge), attempt, about: [string(at(challenge.spec, 'dnsName')).toLowerCase()],
+    source: 'challenge', ref: nameOf(challenge), text: reasonOf(challenge), attempt: 'current', about: [aboutOf(scope.seeds, challenge)],
     // A raw text is the solver's own error while nothing is presented, and the CA's detail once the challenge is final.
     fallback: isFailure(state) ? 'authorization' : presented ? 'self-check' : 'present',
     severity: state === 'valid' ? 'info' : 'error',
-    ...attempt === 'earlier' ? {} : timeOfStatus(challenge, state)
+    ...timeOfStatus(challenge, state)
   })
 }
 
@@ -145,6 +145,7 @@ export function addRecorded (shelf: TextShelf, recorded: readonly RecordedState[
       source: kind === 'Order' ? 'order' : 'challenge', ref: `${refOf(kind, namespace, name)} (recorded)`, text: reason, about, attempt: own ? 'current' : 'earlier', time, fold: true,
       fallback: kind === 'Order' ? 'order-other' : isFailure(state.state) ? 'authorization' : presented === true ? 'self-check' : 'present', severity: state.state === 'valid' ? 'info' : 'error'
     })
-    if (state.objects !== undefined) addObjectTexts(shelf, state.objects, about, own ? 'current' : 'earlier')
+    // Those of the current attempt are in the snapshot already.
+    if (state.objects !== undefined && !own) addObjectTexts(shelf, state.objects, about, 'earlier')
   }
 }

@@ -1,6 +1,6 @@
 import type { AcmeLook, Observations } from '../../shared/types/observations.ts'
 import { peelWrapper, problemFromDocument } from '../acme-problem.ts'
-import type { Scope } from '../attempt-scope.ts'
+import { isOwnName, type Scope } from '../attempt-scope.ts'
 import { fields, fieldsList, string } from '../facts/fields.ts'
 import { authorizationsOf } from '../objects.ts'
 import { millisOf } from '../snapshot.ts'
@@ -16,8 +16,8 @@ export function addCaTexts (shelf: TextShelf, looks: readonly AcmeLook[], scope:
     const body = fields(look.look.value.body)
     const identifier = string(fields(body.identifier).value).toLowerCase()
     // URLs that no object names any more still name their identifier.
-    const about = identifier === '' ? aboutOfUrl(look.url, scope) : [identifier]
-    if (attempt === undefined && !(scope.urls.length === 0 && about.some(name => scope.names.has(name)))) continue
+    const about = identifier === '' ? aboutOfUrl(look.url, scope) : [body.wildcard === true && scope.seeds.some(({ name, wildcard }) => name === identifier && !wildcard) ? `*.${identifier}` : identifier]
+    if (attempt === undefined && !(scope.urls.length === 0 && about.some(name => isOwnName(scope, name)))) continue
     const documents: { error: unknown, time?: number }[] = [{ error: body.error, time: undefined }, ...fieldsList(body.challenges).map(challenge => ({ error: challenge.error, time: millisOf(challenge.validated) }))]
     if (look.kind === 'challenge') documents[0]!.time = millisOf(body.validated)
     for (const { error, time } of documents) {
@@ -25,7 +25,7 @@ export function addCaTexts (shelf: TextShelf, looks: readonly AcmeLook[], scope:
       if (problem === undefined) continue
       const { detail, type } = fields(error)
       shelf.add({
-        source: 'acme', ref: look.url, text: `${problem.status ?? ''} ${string(type)}: ${string(detail)}`.trim(), about: about.filter(name => scope.names.has(name)), attempt: attempt ?? 'current',
+        source: 'acme', ref: look.url, text: `${problem.status ?? ''} ${string(type)}: ${string(detail)}`.trim(), about: about.filter(name => isOwnName(scope, name)), attempt: attempt ?? 'current',
         fallback: 'ca', severity: 'error', problem, ...time === undefined ? {} : { time }
       })
     }

@@ -28,6 +28,8 @@ export interface RawText {
 
 /** Longer texts are cut: what means something stands at the start. */
 const longest = 8192
+/** What comes behind so many texts would be read by nobody. */
+const most = 500
 
 /** Gathers texts, folds repetitions, and hands them out in one fixed order. */
 export class TextShelf {
@@ -80,6 +82,7 @@ export class TextShelf {
       .sort((a, b) => attempts.indexOf(a.attempt) - attempts.indexOf(b.attempt) || sources.indexOf(a.evidence.source) - sources.indexOf(b.evidence.source) ||
         severities.indexOf(a.severity) - severities.indexOf(b.severity) || byNumber(b.last ?? Number.MAX_SAFE_INTEGER, a.last ?? Number.MAX_SAFE_INTEGER) || compare(a.evidence.ref, b.evidence.ref) || compare(a.whole, b.whole) ||
         compare(a.about.join(), b.about.join()) || byNumber(a.first ?? 0, b.first ?? 0))
+      .slice(0, most)
       .map((text, index) => ({ index, ...text }))
   }
 }
