@@ -15,6 +15,8 @@ export function delegationFacts (context: OutsideContext, identifier?: OutsideSe
   if (!publicLooks.some(isAnswered)) return whyNothing(observations, publicLooks, 'dns', 'no DNS look was made')
 
   const zone = names.find((name) => publicLooks.some((look) => look.name === name && ownsRecords(look)))
+  const clusterLooks = names.flatMap((name) => looksOf(observations, name, ['SOA'])).filter((look) => look.vantage === 'cluster')
+  const clusterZone = names.find((name) => clusterLooks.some((look) => look.name === name && ownsRecords(look)))
   const soas = zone === undefined ? [] : looksOf(observations, zone, ['SOA']).filter((look) => look.vantage === 'authoritative')
   // What cannot be reached from here at all, or may not be asked, says nothing of the server.
   const nameServers = soas.filter(({ failure }) => failure !== 'unreachable' && failure !== 'blocked').map(toNameServer)
@@ -22,13 +24,14 @@ export function delegationFacts (context: OutsideContext, identifier?: OutsideSe
   const nsLooks = zone === undefined ? [] : looksOf(observations, zone, ['NS']).filter((look) => look.vantage === 'authoritative')
   const dnssec = dnssecOf(observations, names, zone)
   return seen({
-    ...(zone !== undefined && { zone }),
+    ...(zone !== undefined && { zone, publicZone: zone }),
+    ...(clusterZone !== undefined && { clusterZone }),
     nameServers: merge(nameServers),
     parentNs: sorted(nsLooks.filter(({ server }) => !own.has(server)).flatMap((look) => referredNs(look, zone!))),
     childNs: sorted(nsLooks.filter(({ server }) => own.has(server)).flatMap((look) => dataOf(look, 'NS'))),
     registeredDomainState: registeredState(observations, names, publicLooks, zone, nameServers),
     ...dnssec,
-    evidence: [...publicLooks.filter((look) => look.name === zone || zone === undefined), ...soas].map((look) => dnsEvidence(look))
+    evidence: [...publicLooks.filter((look) => look.name === zone || zone === undefined), ...(clusterZone === zone ? [] : clusterLooks.filter((look) => look.name === clusterZone)), ...soas].map((look) => dnsEvidence(look))
   })
 }
 
