@@ -23,6 +23,10 @@ const commands: CommandEntry[] = [
     options: [configFlag, ['--json', 'the diagnosis as JSON']], load: () => import('./cli/diagnose.ts')
   },
   {
+    usage: 'capture <subject>', description: 'write NAMESPACE/CERTIFICATE as it is now into a case directory, secrets taken out',
+    options: [configFlag, ['-o, --output <directory>', 'where to']], load: () => import('./cli/capture.ts')
+  },
+  {
     usage: 'replay <directories...>', description: 'diagnose recorded incidents with the production code',
     options: [['--json', 'one line of JSON for each'], ['--concurrency <number>', 'cases side by side']], load: () => import('./cli/replay.ts')
   },
