@@ -17,7 +17,7 @@ export default defineCause({
     'Repair the name servers, the delegation or the DS record at the registrar.'
   ],
   texts: [
-    ...saidByCa('(?P<what>servfail|refused|formerr|notimp|query timed out) looking up (a|aaaa) for', { confidence: 'proven' }),
+    ...saidByCa('(?P<what>servfail|refused|formerr|notimp) looking up (a|aaaa) for', { confidence: 'proven' }),
     ...saidByCa('query timed out( \\(and was canceled\\))? looking up (a|aaaa) for', { confidence: 'likely' }),
     ...saidByCa('looking up (a|aaaa) for \\S+: (?P<what>dnssec: [a-z ]+|no reachable authority|network error between resolver and authority|not authoritative|prohibited|blocked|filtered|invalid data|stale[a-z ]*)', { confidence: 'proven' }),
     ...saidByCa('looking up (a|aaaa) for \\S+: (?P<what>cached error|unknown extended dns error code \\d+)', { confidence: 'likely' }),
