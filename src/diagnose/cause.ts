@@ -27,6 +27,8 @@ export interface TextRule {
   unless?: string
   when?: {
     wrapper?: Wrapper[]
+    /** None of these stages. */
+    notWrapper?: Wrapper[]
     secondary?: boolean
     caa?: boolean
     /** Last part of the problem's URN. */

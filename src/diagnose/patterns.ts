@@ -90,6 +90,7 @@ function applies ({ in: sources, when }: TextRule, { evidence, wrapper, problem,
   if (!sources.includes(evidence.source)) return false
   if (when === undefined) return true
   if (when.wrapper !== undefined && !when.wrapper.includes(wrapper)) return false
+  if (when.notWrapper?.includes(wrapper) === true) return false
   if (when.secondary !== undefined && when.secondary !== (problem?.secondary ?? false)) return false
   if (when.caa !== undefined && when.caa !== (problem?.caa !== undefined)) return false
   if (when.problem !== undefined && !when.problem.includes(problem?.type ?? '')) return false

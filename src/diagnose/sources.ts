@@ -7,5 +7,8 @@ export const everywhere: Source[] = ['certificate', 'request', 'order', 'challen
 /** As `everywhere`, and objects that are not part of the chain (Ingress, Pod, APIService …). */
 export const andObjects: Source[] = [...everywhere, 'object']
 
-/** Where cert-manager says what happened while it talked to the CA about the account or the order. */
-export const toTheCa: Wrapper[] = ['account', 'issuer', 'order-create', 'order-finalize', 'order-other', 'accept', 'log', 'request', 'certificate']
+/** Stages at which cert-manager and the CA speak of account, order and authorization; a log line without a stage is none of them. */
+export const withTheCa: Wrapper[] = ['account', 'issuer', 'order-create', 'order-finalize', 'order-other', 'accept', 'authorization', 'request', 'certificate', 'ca']
+
+/** Stages at which others speak: DNS providers, web servers, the Kubernetes API. Their words are not the CA's, even when they are the same. */
+export const ofOthers: Wrapper[] = ['present', 'cleanup', 'self-check', 'solver-selection', 'object']

@@ -60,6 +60,7 @@ const rows: Row[] = [
   ['a 503 page may come from in between', acmeCaUnavailable, says('error creating new order: 503 : <html>Service Unavailable</html>'), 'possible'],
   ['a directory that answers 502 now, while the issuer is not ready', acmeCaUnavailable, aCase({ facts: { issuer: notReady, directory: aDirectory({ reachable: false, status: 502 }) } }), 'likely'],
   ['a directory that answers 502 after the order was decided is a hint only', acmeCaUnavailable, aCase({ facts: { directory: aDirectory({ reachable: false, status: 502 }), order: accepted } }), 'hint'],
+  ['a web page that is down for maintenance is not the CA', acmeCaUnavailable, aCase({ texts: [aText('unexpected response: we are down for maintenance', { wrapper: 'self-check' })] }), 'not-applicable'],
   ['a CA that has ended its service', acmeCaUnavailable, aCase({ facts: { issuer: anIssuer({ acme: { ...anIssuer().acme!, server: 'https://api.buypass.com/acme/directory' } }) } }), 'likely'],
 
   ['the ACME server\'s name is not resolved', acmeServerUnreachable, says(`Failed to register ACME account: ${directoryUrl}dial tcp: lookup acme-v02.api.letsencrypt.org on 10.96.0.10:53: no such host`, 'account'), 'proven dns'],
@@ -92,6 +93,7 @@ const rows: Row[] = [
   ['an order refused as unauthorized for a policy', acmeAccountInvalid, aCase({ texts: [aText('Failed to create Order: 403 urn:ietf:params:acme:error:unauthorized: Order creation failed, because expiration of ACME linked policy instance', { wrapper: 'order-create', problem: { type: 'unauthorized', detail: '', secondary: false, subproblems: [] } })] }), 'likely'],
   ['a profile that the account may not use is another matter', acmeAccountInvalid, aCase({ texts: [aText('403 urn:ietf:params:acme:error:unauthorized: account ID 1 is not permitted to use certificate profile "x"', { wrapper: 'order-create', problem: { type: 'unauthorized', detail: '', secondary: false, subproblems: [] } })] }), 'not-applicable'],
   ['a validation that is unauthorized says nothing of the account', acmeAccountInvalid, aCase({ texts: [aText('acme: authorization error for a.example: 403 urn:ietf:params:acme:error:unauthorized: 203.0.113.1: Invalid response from http://a.example/: 404', { problem: { type: 'unauthorized', detail: '', secondary: false, subproblems: [] } })] }), 'not-applicable'],
+  ['an account at a DNS provider is another one', acmeAccountInvalid, aCase({ texts: [aText('account credentials not found for domain chat.rowan.example', { wrapper: 'present' }), aText('re-queuing item due to error processing: Your account is disabled', { source: 'log' })] }), 'not-applicable'],
   ['an accepted order had a good account', acmeAccountInvalid, withAccepted, 'ruled-out'],
 
   ['binding is required', acmeEabRejected, says('Failed to register ACME account: 400 urn:ietf:params:acme:error:malformed: The request must include a value for the "externalAccountBinding" field', 'account'), 'proven'],
@@ -109,6 +111,7 @@ const rows: Row[] = [
   ['a blocked name', acmeIdentifierRejected, says('400 urn:ietf:params:acme:error:rejectedIdentifier: Error creating new order :: Cannot issue for "a": The ACME server refuses to issue a certificate for this domain name, because it is forbidden by policy'), 'proven'],
   ['an address where none is allowed', acmeIdentifierRejected, says('400 urn:ietf:params:acme:error:rejectedIdentifier: Default profile does not permit IP address identifiers.'), 'proven'],
   ['a role that does not allow the name', acmeIdentifierRejected, says('400 urn:ietf:params:acme:error:rejectedIdentifier: role (web) will not issue certificate for name a.example'), 'proven'],
+  ['a policy of the cluster that forbids a pod is not the CA\'s', acmeIdentifierRejected, aCase({ texts: [aText('pods "cm-acme-http-solver-abcde" is forbidden by policy', { wrapper: 'present' })] }), 'not-applicable'],
   ['a generic word of step-ca', acmeIdentifierRejected, says('acme: authorization error for a.example: 400 urn:ietf:params:acme:error:rejectedIdentifier: The server will not issue certificates for the identifier', 'authorization'), 'possible'],
   ['a contact with a bad domain is another matter', acmeIdentifierRejected, says('400 urn:ietf:params:acme:error:invalidContact: contact email "a@b.op" has invalid domain : Domain name does not end with a valid public suffix (TLD)', 'account'), 'not-applicable'],
 

@@ -1,6 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { acceptedByCa, valueIn } from '../reading.ts'
-import { everywhere, toTheCa } from '../sources.ts'
+import { everywhere, withTheCa } from '../sources.ts'
 
 /**
  * The CA does not accept the account: unknown, switched off, or another key. The issuer often
@@ -21,8 +21,9 @@ export default defineCause({
     { do: 'Or register anew: delete the account key Secret of the issuer (cluster resource namespace for a ClusterIssuer). External account binding may be needed again.', run: 'kubectl -n {accountNamespace} delete secret {accountSecret}', changes: true }
   ],
   texts: [
-    { in: everywhere, match: 'exists but is (deactivated|revoked)|account is not valid, has status|account has been deactivated|account in status: (revoked|deactivated)|account (is )?(deactivated|revoked|suspended|disabled)', confidence: 'proven' },
-    { in: everywhere, match: 'no account exists with the provided key|account .{1,120} not found|acme: account does not exist|accountdoesnotexist|unknown account', unless: 'external account', confidence: 'proven' },
+    { in: everywhere, match: 'exists but is (deactivated|revoked)|account is not valid, has status|account has been deactivated|account in status: (revoked|deactivated)', confidence: 'proven' },
+    { in: everywhere, match: 'account (is )?(deactivated|revoked|suspended|disabled)', when: { wrapper: withTheCa }, confidence: 'proven' },
+    { in: everywhere, match: 'no account exists with the provided key|\\baccount "[^"]{1,200}" not found|acme: account does not exist|accountdoesnotexist', unless: 'external account', confidence: 'proven' },
     { in: everywhere, match: 'invalid account url|kid .{0,60}prefix|no key id in jws header', confidence: 'proven' },
     { in: everywhere, match: 'account blocked ::|not enough funds|billing_profiles', confidence: 'proven' },
     { in: everywhere, match: 'must agree to terms|terms of service (have|has) changed|provided agreement url|agreementrequired|useractionrequired', confidence: 'proven' },
@@ -31,7 +32,7 @@ export default defineCause({
     { in: everywhere, match: 'jws verification error', unless: 'external account|eab', confidence: 'likely' },
     // The CA refuses at newOrder with `unauthorized`: a matter of the account, unless the text names another.
     { in: everywhere, match: '.', when: { wrapper: ['order-create', 'account'], problem: ['unauthorized'] }, unless: 'acmev1|profile|external account|eab|replaced|identifier|domain|lacks sufficient', confidence: 'likely' },
-    { in: everywhere, match: 'lacks sufficient authorization', when: { wrapper: toTheCa }, unless: 'authorization error for|verify eab', confidence: 'possible' }
+    { in: everywhere, match: 'lacks sufficient authorization', when: { wrapper: withTheCa }, unless: 'authorization error for|verify eab', confidence: 'possible' }
   ],
   related: ['acme-eab-rejected'],
 

@@ -1,6 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { valueIn } from '../reading.ts'
-import { everywhere } from '../sources.ts'
+import { everywhere, withTheCa } from '../sources.ts'
 
 /** The order, authorization or challenge was no longer there at the CA when cert-manager came back to it. */
 export default defineCause({
@@ -17,8 +17,9 @@ export default defineCause({
     { do: 'Start over: delete the old Order; a new attempt follows.', run: 'kubectl -n {namespace} delete order {order}', changes: true }
   ],
   texts: [
-    { in: everywhere, match: 'expired authorization|authorization (has )?expired|order .{0,40}is expired|no such (challenge|authorization|order)|no order for id|authorizations for these identifiers (not found|not valid|expired)', confidence: 'proven' },
-    { in: everywhere, match: 'authorization must be pending|challenge is not pending|not pending\\b|authorization is (not pending|already)', unless: 'approv', confidence: 'likely' },
+    { in: everywhere, match: 'expired authorization|order .{0,40}is expired|no such (challenge|authorization|order)|no order for id|authorizations for these identifiers (not found|not valid|expired)', confidence: 'proven' },
+    { in: everywhere, match: 'authorization (has )?expired', when: { wrapper: withTheCa }, unless: 'expired authorization', confidence: 'proven' },
+    { in: everywhere, match: 'authorization must be pending|challenge is not pending|authorization is (not pending|already)', unless: 'approv', confidence: 'likely' },
     { in: ['challenge'], match: 'error:malformed', unless: 'expired authorization|no such |notbefore|redundant|must be pending|jws|contact', confidence: 'possible' }
   ],
   related: ['order-orphaned', 'cert-manager-queue-saturated'],

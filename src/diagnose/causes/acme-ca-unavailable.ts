@@ -1,6 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { isAboutAcmeServer, valueIn } from '../reading.ts'
-import { everywhere } from '../sources.ts'
+import { everywhere, ofOthers, withTheCa } from '../sources.ts'
 
 /** CAs that issue no more: an issuer that names one can never work again. */
 const gone = /(^|\.)(buypass\.com|buypass\.no)$/
@@ -21,8 +21,8 @@ export default defineCause({
     { do: 'When the CA is well again, start a new attempt if the Order is already final.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
   ],
   texts: [
-    { in: everywhere, match: 'service busy', confidence: 'proven' },
-    { in: everywhere, match: 'down for maintenance|service is temporarily unavailable.{0,60}acme', confidence: 'proven' },
+    { in: everywhere, match: 'service busy', when: { notWrapper: ofOthers }, confidence: 'proven' },
+    { in: everywhere, match: 'down for maintenance', when: { wrapper: withTheCa }, confidence: 'proven' },
     { in: everywhere, match: '\\b50\\d urn:(ietf:params:)?acme:error:', unless: 'access_denied|invalid_key|not enough funds|service busy|policy', confidence: 'proven' },
     { in: everywhere, match: 'could not communicate with va|secondary validation rpc failed|insufficient remote perspectives|sct embedding', confidence: 'proven' },
     { in: everywhere, match: '.', when: { problem: ['serverInternal'] }, unless: 'access_denied|invalid_key|not enough funds|could not communicate|rpc failed|sct embedding|maintenance|policy', confidence: 'likely' },

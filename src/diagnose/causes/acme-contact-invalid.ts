@@ -1,5 +1,5 @@
 import { defineCause } from '../cause.ts'
-import { everywhere } from '../sources.ts'
+import { everywhere, withTheCa } from '../sources.ts'
 
 /** The CA refuses the e-mail address of the account, often one left over from an example. */
 export default defineCause({
@@ -15,7 +15,7 @@ export default defineCause({
   ],
   texts: [
     { in: everywhere, match: 'error:(invalidcontact|invalidemail|unsupportedcontact)|validating contact', confidence: 'proven' },
-    { in: everywhere, match: 'contact email|contact scheme|too many contacts|unable to parse email address|invalid (contact|e-?mail)', unless: 'csr', confidence: 'proven' }
+    { in: everywhere, match: 'contact email|contact scheme|too many contacts|unable to parse email address|invalid (contact|e-?mail)', when: { wrapper: withTheCa }, unless: 'csr', confidence: 'proven' }
   ],
   related: ['acme-account-invalid']
 })

@@ -17,8 +17,8 @@ export default defineCause({
   ],
   texts: [
     { in: everywhere, match: 'externalaccountbinding|externalaccountrequired|external account binding (is |key )?(required|missing)|no external account binding', unless: 'awaiting|not recognized', confidence: 'proven' },
-    { in: everywhere, match: 'not awaiting external account binding|external account .{0,60}already (been )?(bound|used)|eab (was|has been|is) already used|already bound', confidence: 'proven' },
-    { in: everywhere, match: 'key identifier was not recognized|unknown external account|references an? (unknown )?key|failed to verify eab|eab.{0,30}(invalid|expired|unknown|revoked)|external account.{0,60}(invalid|expired|revoked|verification (failed|error))', confidence: 'proven' },
+    { in: everywhere, match: 'not awaiting external account binding|external account .{0,60}already (been )?(bound|used)|\\beab (was|has been|is) already used|\\bkey .{0,40}already bound', confidence: 'proven' },
+    { in: everywhere, match: 'key identifier was not recognized|unknown external account|references an? (unknown )?key|failed to verify eab|\\beab\\b.{0,30}(invalid|expired|unknown|revoked)|external account.{0,60}(invalid|expired|revoked|verification (failed|error))', confidence: 'proven' },
     { in: everywhere, match: 'external account binding (key )?(data|from secret)|failed to (decode|encode|find|get) external account binding|failed to encode external account', confidence: 'proven' },
     { in: ['issuer', 'event', 'log'], match: 'failed to register acme account:? ?.{0,20}secrets? "[^"]+" not found', confidence: 'proven' },
     { in: everywhere, match: 'access_denied.{0,10}invalid_key|access_denied_invalid_key', confidence: 'likely' }

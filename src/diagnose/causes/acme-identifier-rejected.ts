@@ -1,5 +1,5 @@
 import { defineCause } from '../cause.ts'
-import { everywhere } from '../sources.ts'
+import { everywhere, ofOthers } from '../sources.ts'
 
 /** The CA will never issue for this name, whatever the servers answer. */
 export default defineCause({
@@ -16,7 +16,7 @@ export default defineCause({
     { do: 'Change the names; that starts a new attempt by itself.', run: 'kubectl -n {namespace} edit certificate {certificate}', changes: true }
   ],
   texts: [
-    { in: everywhere, match: 'forbidden by policy|policy forbids issuing|refuses to issue a certificate for this (domain|identifier)', confidence: 'proven' },
+    { in: everywhere, when: { notWrapper: ofOthers }, match: 'forbidden by policy|policy forbids issuing|refuses to issue a certificate for this (domain|identifier)', confidence: 'proven' },
     { in: everywhere, match: 'does not end with a valid public suffix|is an icann tld|wildcard for an icann tld', unless: 'contact|e-?mail', confidence: 'proven' },
     { in: everywhere, match: 'domain name (contains|is longer|has more|needs at least|can not|cannot|ends in)|label in a reserved format|malformed punycode|more than 10 labels|at least one dot|two dots in a row|identifier value \\(name\\) is empty', unless: 'contact|e-?mail', confidence: 'proven' },
     { in: everywhere, match: 'does not end in a public suffix|name is blacklisted|invalid character in dns name|dns (name does not have enough|label is too long)|cannot issue for "', unless: 'profile', confidence: 'likely' },

@@ -1,6 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { valueIn } from '../reading.ts'
-import { everywhere } from '../sources.ts'
+import { everywhere, withTheCa } from '../sources.ts'
 
 /** The issuer asks for a certificate profile that this CA, or this account, does not have. */
 export default defineCause({
@@ -19,7 +19,7 @@ export default defineCause({
   texts: [
     { in: everywhere, match: 'profile name .{1,80} not recognized|unrecognized profile|not permitted to use certificate profile|error:invalidprofile', confidence: 'proven' },
     { in: everywhere, match: 'certificate authority does not (support profiles|advertise a profile)', confidence: 'proven' },
-    { in: everywhere, match: 'profile .{1,60}(unknown|unsupported|not (supported|allowed|offered|available))', unless: 'identifiers', confidence: 'likely' }
+    { in: everywhere, match: 'profile .{1,60}(unknown|unsupported|not (supported|allowed|offered|available))', when: { wrapper: withTheCa }, unless: 'identifiers', confidence: 'likely' }
   ],
   examine ({ hits, issuer, directory, order }) {
     const wanted = valueIn(order)?.profile ?? valueIn(issuer)?.acme?.profile

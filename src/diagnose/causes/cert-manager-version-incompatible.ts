@@ -20,7 +20,7 @@ export default defineCause({
     { in: andObjects, match: 'conversion webhook for (?P<api>[\\w./-]*cert-manager\\.io[^ ,:]*).{0,80}(failed|not found|unknown)', unless: 'connection refused|no endpoints|timeout|deadline', confidence: 'proven' },
     { in: andObjects, match: 'no matches for kind "(?P<kind>\\w+)" in version "(?P<api>[\\w./-]+)"', unless: 'gateway\\.networking|hetzner|acme\\.[a-z]+\\.', confidence: 'proven' },
     { in: andObjects, match: 'failed to (list|watch) \\*(v1beta1|v1alpha\\d)\\.(?P<kind>\\w+).{0,120}could not find the requested resource', confidence: 'proven' },
-    { in: andObjects, match: 'cannot convert|unable to decode .{0,80}cert-manager\\.io|unknown field "spec\\.acme|strict decoding error.{0,80}spec\\.(acme|solver)', confidence: 'likely' }
+    { in: andObjects, match: 'unable to decode .{0,80}cert-manager\\.io|unknown field "spec\\.acme|strict decoding error.{0,80}spec\\.(acme|solver)', confidence: 'likely' }
   ],
   related: ['cert-manager-rbac-denied', 'cert-manager-webhook-unavailable'],
 

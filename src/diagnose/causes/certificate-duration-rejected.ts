@@ -1,5 +1,5 @@
 import { defineCause } from '../cause.ts'
-import { andObjects } from '../sources.ts'
+import { andObjects, ofOthers } from '../sources.ts'
 
 /** The wanted lifetime is refused; many CAs do not let the client choose it at all. */
 export default defineCause({
@@ -16,7 +16,7 @@ export default defineCause({
   ],
   texts: [
     { in: andObjects, match: 'notbefore and notafter are not supported', confidence: 'proven' },
-    { in: andObjects, match: 'requested duration of .{1,80}(more|less) than the authorized|requested certificate (notafter|notbefore|duration)|notafter .{1,80}(too far|beyond|exceeds|after the)|(validity|duration).{0,40}(exceeds|longer than) the maximum', confidence: 'proven' },
+    { in: andObjects, match: 'requested duration of .{1,80}(more|less) than the authorized|requested certificate (notafter|notbefore|duration)|notafter .{1,80}(too far|beyond|exceeds|after the)|(validity|duration).{0,40}(exceeds|longer than) the maximum', when: { notWrapper: ofOthers }, confidence: 'proven' },
     { in: andObjects, match: 'certificate duration must be greater than|spec\\.(duration|renewbefore)\\w*: invalid value', confidence: 'proven' }
   ],
   related: ['acme-profile-rejected']

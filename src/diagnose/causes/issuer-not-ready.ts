@@ -1,6 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { valueIn } from '../reading.ts'
-import { andObjects } from '../sources.ts'
+import { andObjects, ofOthers } from '../sources.ts'
 
 /** The issuer is there and says itself that it cannot work. */
 export default defineCause({
@@ -18,8 +18,8 @@ export default defineCause({
   ],
   texts: [
     { in: andObjects, match: 'acme server url is set to a v1 endpoint|acmev1 .{0,40}(disabled|deprecated|brown)|unsupported protocol scheme|failed to parse existing (acme server|account) uri|does not support the rfc 8555', confidence: 'proven' },
-    { in: ['issuer', 'event', 'log', 'order', 'request'], match: '\\b404 : |\\b404 urn:.{0,60}page not found|invalid character .<. looking for', confidence: 'likely' },
-    { in: ['issuer', 'event', 'log'], match: 'secrets "[^"]+" already exists', confidence: 'likely' },
+    { in: ['issuer', 'event', 'log', 'order', 'request'], match: '\\b404 : |\\b404 urn:.{0,60}page not found|invalid character .<. looking for', when: { notWrapper: ofOthers }, confidence: 'likely' },
+    { in: ['issuer', 'event', 'log'], match: 'secrets "[^"]+" already exists', when: { wrapper: ['issuer', 'account'] }, confidence: 'likely' },
     { in: ['request', 'event', 'log'], match: 'does not have a ready status condition|acme client for issuer not initiali[sz]ed', confidence: 'possible' }
   ],
   related: ['issuer-not-found', 'acme-account-invalid'],
