@@ -1,5 +1,5 @@
-import { Resolver } from 'node:dns/promises'
 import { alertmanagerClient } from '../shared/clients/alertmanager.ts'
+import { buildDnsClient } from '../shared/clients/dns.ts'
 import { openKubernetes } from '../shared/clients/kubernetes.ts'
 import { direct } from '../shared/clients/route.ts'
 import type { Config } from '../shared/config/config.ts'
@@ -92,15 +92,12 @@ async function slack ({ slack: settings }: Config): Promise<Finding[]> {
 async function names ({ probes }: Config): Promise<Finding[]> {
   if (!probes.enabled) return [{ area: 'dns', ok: 'unknown', text: 'probes are off' }]
   const servers = [...probes.clusterResolvers.map(server => ['cluster', server] as const), ...probes.publicResolvers.map(server => ['public', server] as const)]
+  const client = buildDnsClient({ route: direct, timeout: 2_000, tries: 1 })
   return Promise.all(servers.map(async ([kind, server]): Promise<Finding> => {
-    const resolver = new Resolver({ timeout: 2_000, tries: 1 })
-    try {
-      resolver.setServers([server])
-      await resolver.resolve4('acme-v02.api.letsencrypt.org')
-      return { area: 'dns', ok: true, text: `${kind} resolver ${server} answers` }
-    } catch (error) {
-      return { area: 'dns', ok: false, text: `${kind} resolver ${server}: ${reasonOf(error)}`, fix: kind === 'public' ? 'Allow UDP and TCP 53 to it, or rely on probes.dohResolvers.' : 'Check probes.clusterResolvers.' }
-    }
+    const reply = await client.ask(server, { name: 'acme-v02.api.letsencrypt.org', type: 'A' }, AbortSignal.timeout(5_000))
+    return 'answer' in reply
+      ? { area: 'dns', ok: true, text: `${kind} resolver ${server} answers in ${reply.ms} ms` }
+      : { area: 'dns', ok: false, text: `${kind} resolver ${server}: ${reply.failure}: ${reply.why}`, fix: kind === 'public' ? 'Allow UDP and TCP 53 to it, or rely on probes.dohResolvers.' : 'Check probes.clusterResolvers.' }
   }))
 }
 

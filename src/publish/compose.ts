@@ -5,7 +5,7 @@ import type { Delivery, DeliveryPayload, DeliveryStore, NewDelivery } from '../s
 import type { IncidentTable } from '../shared/store/schema.ts'
 import type { Finding } from './finding.ts'
 import { hasPlace } from './slack/transport.ts'
-import type { SlackMessage, SlackPlace, Transport } from './message.ts'
+import type { SlackFile, SlackMessage, SlackPlace, Transport } from './message.ts'
 import { paragraph, plain } from './slack/blocks.ts'
 import { renderRoot, renderThread } from './slack/render.ts'
 import { findingOf, noteOf, shownOf } from './story.ts'
@@ -63,6 +63,10 @@ async function composeRoot (context: ComposeContext, row: Delivery): Promise<Com
   const also: NewDelivery[] = []
   if (transport.can.thread && incident.diagnosed_at !== null) {
     also.push({ incident: incident.id, kind: 'slack-thread', target: row.target, uniqueKey: `slack-thread:${incident.id}`, wanted: incident.revision })
+  }
+  // A picture needs something to show; it is made when its turn comes.
+  if (transport.can.file && incident.state === 'open' && finding.timeline.length > 1) {
+    also.push({ incident: incident.id, kind: 'slack-file', target: row.target, uniqueKey: `slack-file:${incident.id}`, wanted: incident.revision })
   }
   const before = row.state === 'sent' ? row.payload.shown : undefined
   const note = before === undefined ? undefined : noteOf(before, shown, finding)
@@ -144,7 +148,20 @@ async function composeThread ({ store, config, clock, transport }: ComposeContex
 }
 
 /** Above every revision: what is said in passing is never edited. */
-const saidOnce = 2_000_000_000
+export const saidOnce = 2_000_000_000
+
+/** The timeline as a picture for the thread; best effort, so every reason not to is a skip. */
+export async function composePicture ({ store, config, clock, transport }: ComposeContext, row: Delivery): Promise<{ place: SlackPlace, file: SlackFile } | { skip: 'wait' | 'obsolete' }> {
+  const incident = transport.can.file ? await store.incident(row.incident_id) : undefined
+  if (incident === undefined || incident.finding === null) return { skip: 'obsolete' }
+  const place = await rootPlace(store, row)
+  if ('skip' in place) return place
+  const finding = await findingOf(store, config, incident, clock.now())
+  const { timelinePicture } = await import('./slack/timeline-picture.ts')
+  const picture = await timelinePicture(finding)
+  if (picture === undefined) return { skip: 'obsolete' }
+  return { place, file: { name: picture.name, title: `Timeline of ${finding.name}`, altText: picture.alt, data: Buffer.from(picture.png) } }
+}
 
 async function composeNote ({ store, transport }: ComposeContext, row: Delivery): Promise<Composition> {
   if (!transport.can.thread) return { skip: 'obsolete' }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Config } from '../shared/config/config.ts'
 import type { Delivery, DeliveryPatch, DeliveryStore } from '../shared/store/deliveries.ts'
 import type { Clock, Millis } from '../shared/types/common.ts'
-import { compose, deliveryId, placeOf, type Composed } from './compose.ts'
+import { compose, composePicture, deliveryId, placeOf, saidOnce, type Composed } from './compose.ts'
 import type { Failure, Outcome, Transport } from './message.ts'
 import { Pace, type Rate } from './pace.ts'
 import { fixOf } from './slack/errors.ts'
@@ -144,6 +144,7 @@ export class Outbox {
   async #handle (row: Delivery, paced: string | undefined): Promise<void> {
     // A lease that ran out belongs to a replica that died in the middle of a call.
     if (row.state === 'ambiguous' || row.state === 'sending') return this.#reconcile(row)
+    if (row.kind === 'slack-file') return this.#upload(row)
     const { store, transport } = this.#options
     const made = await compose({ store, config: this.#options.config, transport, clock: this.#options.clock, interactive: this.#options.interactive === true }, row)
     if ('skip' in made) {
@@ -168,6 +169,22 @@ export class Outbox {
     this.#passed(claimed)
     this.#options.metrics?.delivery(claimed.kind, claimed.payload.plain === true ? 'sent-plain' : 'sent')
     if (claimed.kind === 'slack-root' && made.incident !== undefined && claimed.payload.generation === undefined) this.#options.metrics?.noticed(Math.max(0, clock.now() - made.incident.opened_at) / 1000)
+  }
+
+  /** At most once: a picture that may stand already is not worth a second one, and none delays the words. */
+  async #upload (row: Delivery): Promise<void> {
+    const { store, transport, clock, config, metrics } = this.#options
+    if (row.state === 'sent') return void await store.settle(row, { revision: saidOnce })
+    const made = await composePicture({ store, config, transport, clock, interactive: false }, row)
+    if ('skip' in made && made.skip === 'wait') return store.postpone(row.id, clock.now() + 2_000)
+    const claimed = await store.claim(row, lease)
+    if (claimed === undefined) return
+    if ('skip' in made) return void await store.settle(claimed, { state: 'superseded', last_error: 'nothing to show' })
+    const outcome = await transport.upload(made.place, made.file)
+    metrics?.delivery('slack-file', outcome.ok ? 'sent' : outcome.class)
+    if (outcome.ok) return void await this.#store(() => store.settle(claimed, { state: 'sent', external_channel: outcome.channel, external_id: outcome.ts, revision: saidOnce, last_error: '' }))
+    const again = (outcome.class === 'rate' || outcome.class === 'unsent') && clock.now() - row.created_at < 600_000
+    await this.#store(() => store.settle(claimed, again ? { state: 'intent', run_at: clock.now() + (outcome.retryAfter ?? 30_000), last_error: describe(outcome) } : { state: 'superseded', last_error: describe(outcome) }))
   }
 
   async #edit (row: Delivery, made: Composed): Promise<void> {
@@ -206,6 +223,7 @@ export class Outbox {
     const { store, transport, clock, log } = this.#options
     const claimed = await store.claim(row, lease)
     if (claimed === undefined) return
+    if (row.kind === 'slack-file') return void await store.settle(claimed, { state: 'superseded', last_error: 'sent or not: not repeated' })
     const thread = row.kind === 'slack-root' || row.kind === 'slack-digest' ? undefined : await this.#threadOf(row)
     // Our clock and Slack's may differ: begin well before.
     const oldest = row.created_at - 600_000
