@@ -16,20 +16,17 @@ export interface Tie {
 /** The identifiers that a solver object of the attempt serves, or that it is somebody else's. */
 export type SolverOwner = string[] | 'other'
 
-/** Lines that healthy issuance prints at error level, and heartbeats. */
-const noise: readonly RegExp[] = [
-  /in work queue no longer exists/,
-  /^re-queuing item due to optimistic locking/,
-  /Operation cannot be fulfilled on .* the object has been modified/,
-  /(?:challenges|orders)\.acme\.cert-manager\.io "[^"]*" not found/,
-  /certificaterequests?\.cert-manager\.io "[^"]*" not found/,
-  /^found Order resource not owned by this CertificateRequest, retrying/,
-  /^(?:found one existing|Found existing HTTPRoute|getting httpRoutes)/,
-  /^(?:creating HTTP01 challenge solver|deleting pod resource|successfully deleted pod resource|Setting lastTransitionTime|verified existing registration)/,
-  /prefer a domain-qualified finalizer name/,
-  /^skipping re-verifying ACME account/,
-  /Watch close - /
-]
+/** Messages of lines that healthy issuance prints at error level, and of heartbeats. */
+const noisyMessage = new RegExp([
+  'in work queue no longer exists', '^re-queuing item due to optimistic locking', '^found Order resource not owned by this CertificateRequest, retrying',
+  '^(?:found one existing|Found existing HTTPRoute|getting httpRoutes)', '^(?:creating HTTP01 challenge solver|deleting pod resource|successfully deleted pod resource)',
+  '^(?:Setting lastTransitionTime|verified existing registration|skipping re-verifying ACME account)', 'prefer a domain-qualified finalizer name', 'Watch close - '
+].join('|'))
+/** Errors of objects that went away or changed in between: the controller's own races. */
+const noisyError = new RegExp([
+  'Operation cannot be fulfilled on .{1,200} the object has been modified', '(?:challenges|orders)\\.acme\\.cert-manager\\.io "[^"]*" not found',
+  'certificaterequests?\\.cert-manager\\.io "[^"]*" not found', '^found Order resource not owned by this CertificateRequest, retrying'
+].join('|'))
 
 /** Words of the whole controller: they concern every attempt that runs at that time. */
 const controllerWide = /leader election lost|error executing command|error retrieving resource lock|Failed to watch |failed to list |the Gateway API CRDs do not seem to be present|failed calling webhook "(?:webhook|inject)\.cert-manager\.io"|conversion webhook for /
@@ -44,6 +41,7 @@ export class LogAttribution {
   readonly #ownWords: ReadonlyMap<string, string[]>
   readonly #otherWords: ReadonlySet<string>
   readonly #otherHosts = new Set<string>()
+  readonly #foreign = new Set<string>()
   #sharesNamespace = false
 
   constructor (scope: Scope, records: readonly LogRecord[], words: { own: ReadonlyMap<string, string[]>, other: ReadonlySet<string> }, solverNames: ReadonlyMap<string, SolverOwner>) {
@@ -101,7 +99,10 @@ export class LogAttribution {
   }
 
   #named (place: string, time: Millis | undefined, about: string[]): Tie | 'other' {
+    // Most lines are of others: what is once known to be theirs is not asked again.
+    if (this.#foreign.has(place)) return 'other'
     const owner = ownerOfName(this.#scope, place, time)
+    if (owner === 'other') this.#foreign.add(place)
     return owner === 'other' ? 'other' : { attempt: owner.attempt, about: owner.about.length === 0 && about.length > 0 ? about : owner.about.filter(name => isOwnName(this.#scope, name)), by: 'keys' }
   }
 
@@ -200,10 +201,9 @@ export class LogAttribution {
 }
 
 /** Is it printed by healthy controllers, too? */
-export function isNoise (record: LogRecord): boolean {
-  const words = record.err === undefined ? record.message : `${record.message}: ${record.err}`
-  if (record.message === 'failed to update status' && record.err === undefined) return true
-  return noise.some(pattern => pattern.test(record.message) || pattern.test(record.err ?? '') || pattern.test(words))
+export function isNoise ({ message, err }: LogRecord): boolean {
+  if (message === 'failed to update status' && err === undefined) return true
+  return noisyMessage.test(message) || noisyError.test(err ?? message)
 }
 
 /** The stage that a message of cert-manager's belongs to. */

@@ -9,7 +9,7 @@ export interface Pairs { fields: Map<string, string>, cut: boolean }
 export function readPairs (text: string, at = 0): Pairs {
   const fields = new Map<string, string>()
   let cut = false
-  const key = /\s*(?:"((?:[^"\\]|\\.)*)"|([A-Za-z_][\w.\- /]*?))=/y
+  const key = /\s*(?:"((?:[^"\\]|\\.)*)"|([A-Za-z_][\w.\-/]*))=/y
   let here = at
   while (here < text.length) {
     key.lastIndex = here

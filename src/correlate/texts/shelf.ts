@@ -34,19 +34,22 @@ const most = 500
 /** Gathers texts, folds repetitions, and hands them out in one fixed order. */
 export class TextShelf {
   readonly #texts: Omit<Text, 'index'>[] = []
+  // A log says the same thing thousands of times: peel and normalise it once.
+  readonly #peeled = new Map<string, ReturnType<typeof peelWrapper>>()
+  readonly #normal = new Map<string, string>()
   readonly #folded = new Map<string, Omit<Text, 'index'>>()
 
   add (raw: RawText): void {
     const whole = raw.text.slice(0, longest).trim()
     if (whole === '') return
     const inner = (raw.inner ?? whole).slice(0, longest)
-    const { wrapper, core } = peelWrapper(inner, raw.fallback)
+    const { wrapper, core } = this.#peel(inner, raw.fallback)
     const about = [...new Set(raw.about ?? [])].sort(compare)
     const first = raw.first ?? raw.time
     const last = raw.last ?? raw.time
     const count = raw.count ?? 1
     if (raw.fold === true) {
-      const key = [raw.source, wrapper, raw.attempt, about.join(','), raw.objectKind ?? '', raw.severity, normalise(core)].join('\n')
+      const key = [raw.source, wrapper, raw.attempt, about.join(','), raw.objectKind ?? '', raw.severity, this.#normalise(core)].join('\n')
       const known = this.#folded.get(key)
       if (known !== undefined) {
         known.count += count
@@ -74,6 +77,19 @@ export class TextShelf {
         ...first === undefined ? {} : { first }, ...last === undefined ? {} : { last }, severity: raw.severity, ...raw.objectKind === undefined ? {} : { objectKind: raw.objectKind }
       }
     }
+  }
+
+  #peel (inner: string, fallback: Wrapper): ReturnType<typeof peelWrapper> {
+    const key = `${fallback}\n${inner}`
+    let peeled = this.#peeled.get(key)
+    if (peeled === undefined) this.#peeled.set(key, peeled = peelWrapper(inner, fallback))
+    return peeled
+  }
+
+  #normalise (core: string): string {
+    let normal = this.#normal.get(core)
+    if (normal === undefined) this.#normal.set(core, normal = normalise(core))
+    return normal
   }
 
   /** Current before standing before earlier; the object closest to the CA first; then by time and words. */
