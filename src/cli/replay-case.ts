@@ -15,7 +15,7 @@ export interface ReplayResult extends Investigation { directory: CaseDirectory, 
 export interface WorldClients extends LookClients { route: Route, close (): Promise<void> }
 
 // Longer than production's: a busy machine must not change what a case says.
-const replayDeadline = 10_000
+const replayDeadline = 20_000
 // Silent resolvers stay silent in a world; where there are none, no time-out should ever strike.
 const silentTimeout = 300
 const patientTimeout = 2_500
