@@ -16,7 +16,11 @@ export const isFailure = (state: string): boolean => state === 'invalid' || stat
 export const refOf = (kind: string, namespace: string | undefined, name: string): string => `${kind} ${namespace === undefined || namespace === '' ? '' : `${namespace}/`}${name}`
 
 /** The first 52 characters, as cert-manager cuts a name before it appends a hash (pkg/api/util/names.go). */
-const shortened = (name: string): string => name.slice(0, 52).replace(/-+$/, '')
+function shortened (name: string): string {
+  let end = Math.min(name.length, 52)
+  while (end > 0 && name[end - 1] === '-') end--
+  return name.slice(0, end)
+}
 
 /** Is `child` the name that cert-manager makes from `parent` and a hash? */
 export function isNamedAfter (child: string, parent: string): boolean {

@@ -10,7 +10,7 @@ import { maxBlockLength, maxLineLength, type LogRecord } from './record.ts'
  */
 export function readLog (lines: readonly LogLine[], from: LogRecord['from'], before: number): LogRecord[] {
   const records: LogRecord[] = []
-  let open: { time?: number, lines: string[], length: number, cut: boolean, until: 'block' | 'string' | undefined } | undefined
+  let open: { time?: number, lines: string[], length: number, cut: boolean, until: 'block' | 'string' } | undefined
 
   const close = (): void => {
     if (open === undefined) return
@@ -21,7 +21,19 @@ export function readLog (lines: readonly LogLine[], from: LogRecord['from'], bef
   for (const line of lines) {
     const { time, text, cut } = normal(line)
     const begins = startsKlog(text) || startsJson(text)
-    if (!begins && open?.until !== undefined) {
+    if (begins) {
+      close()
+      if (text.endsWith('=<')) {
+        open = { time, lines: [text], length: text.length, cut, until: 'block' }
+        continue
+      }
+      const record = parse(text, time, cut, from, before)
+      // A string that has not ended may go on in the next lines.
+      if (record.cut === true && !cut && !text.startsWith('{')) open = { time, lines: [text], length: text.length, cut, until: 'string' }
+      else records.push(record)
+      continue
+    }
+    if (open !== undefined) {
       if (open.length + text.length < maxBlockLength) {
         open.lines.push(text)
         open.length += text.length
@@ -32,9 +44,7 @@ export function readLog (lines: readonly LogLine[], from: LogRecord['from'], bef
       }
       continue
     }
-    close()
-    open = { time, lines: [text], length: text.length, cut, until: begins ? continuation(text) : undefined }
-    if (open.until === undefined) close()
+    records.push(parse(text, time, cut, from, before))
   }
   if (open !== undefined) open.cut = true
   close()
@@ -58,24 +68,6 @@ function normal (line: LogLine): { time?: number, text: string, cut: boolean } {
   }
   if (text.endsWith('\r')) text = text.slice(0, -1)
   return text.length > maxLineLength ? { time, text: text.slice(0, maxLineLength), cut: true } : { time, text, cut: false }
-}
-
-/** Which kind of end an entry that is not whole on its first line waits for. */
-function continuation (text: string): 'block' | 'string' | undefined {
-  if (text.endsWith('=<')) return 'block'
-  if (text.startsWith('{')) return undefined
-  return openString(text) ? 'string' : undefined
-}
-
-/** An odd number of quotes that are not escaped: the last string has not ended. */
-function openString (text: string): boolean {
-  const at = text.indexOf('] ')
-  let open = false
-  for (let here = at < 0 ? 0 : at; here < text.length; here++) {
-    if (text[here] === '\\' && open) here++
-    else if (text[here] === '"') open = !open
-  }
-  return open
 }
 
 /** The string that ran over lines ends here when pairs follow or nothing does. */
