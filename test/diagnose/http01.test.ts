@@ -34,7 +34,8 @@ const served = aProbe()
 const table: Record<string, Row[]> = {
   'http01-dns-record-missing': [
     { title: 'the CA found no record', answer: 'found', confidence: 'proven', texts: [saysCa('DNS problem: NXDOMAIN looking up A for shop.example.com - check that a DNS record exists for this domain', 'dns')] },
-    { title: 'the CA\'s older words', answer: 'found', confidence: 'proven', texts: [saysCa('No valid IP addresses found for shop.example.com', 'dns')] },
+    { title: 'the CA\'s words for none or only reserved ones', answer: 'found', confidence: 'likely', texts: [saysCa('no valid A records found for shop.example.com; no valid AAAA records found for shop.example.com', 'dns')] },
+    { title: 'the CA\'s older words, and public DNS is empty', answer: 'found', confidence: 'proven', about: { addresses: anAddresses({ publicState: 'nodata', publicAddresses: [] }) }, texts: [saysCa('No valid IP addresses found for shop.example.com', 'dns')] },
     { title: 'by now there is a record', answer: 'found', confidence: 'likely', about: { addresses: anAddresses() }, texts: [saysCa('DNS problem: NXDOMAIN looking up A for shop.example.com', 'dns')] },
     { title: 'public DNS says NXDOMAIN before the CA is asked', answer: 'found', confidence: 'likely', about: { challenge: pending(), addresses: anAddresses({ publicState: 'nxdomain', publicAddresses: [] }) } },
     { title: 'public DNS could not be asked', answer: 'found', confidence: 'possible', about: { challenge: pending(), addresses: noLook() }, texts: [get('dial tcp: lookup shop.example.com on 10.96.0.10:53: no such host')] },

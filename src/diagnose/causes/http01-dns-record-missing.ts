@@ -19,7 +19,9 @@ export default defineCause({
   ],
   texts: [
     ...saidByCa('nxdomain looking up (a|aaaa) for', { confidence: 'proven' }),
-    ...saidByCa('no valid (a|aaaa) records found|no valid ip addresses found|could not resolve url', { confidence: 'proven' })
+    // Also said when every address is a reserved one: proven only when public DNS is seen to be empty.
+    ...saidByCa('no valid (a|aaaa) records found|no valid ip addresses found', { confidence: 'likely' }),
+    ...saidByCa('could not resolve url', { confidence: 'proven' })
   ],
   related: ['http01-cluster-dns-wrong', 'domain-delegation-broken', 'http01-dns-private-address'],
 
@@ -31,7 +33,8 @@ export default defineCause({
       // The same words are used when every address is a reserved one.
       if (seen !== undefined && seen.publicAddresses.length > 0 && seen.publicAddresses.every(({ class: kind }) => kind !== 'public')) return { is: 'ruled-out', by: ['addresses'], because: 'Public DNS does give an address, though a private one.' }
       const since = seen?.publicState === 'ok'
-      return { is: 'found', confidence: since ? 'likely' : best.rule.confidence, blanks: { what: since ? 'the CA found none; by now there is one' : 'the CA says so' }, because: seen === undefined ? [best] : [best, 'addresses'] }
+      const empty = seen?.publicState === 'nxdomain' || seen?.publicState === 'nodata'
+      return { is: 'found', confidence: since ? 'likely' : empty ? 'proven' : best.rule.confidence, blanks: { what: since ? 'the CA found none; by now there is one' : 'the CA says so' }, because: seen === undefined ? [best] : [best, 'addresses'] }
     }
     if (seen === undefined) {
       const text = reading.selfCheck?.kind === 'dns' && /no such host/i.test(reading.selfCheck.words) ? reading.selfCheck.cite : undefined
