@@ -50,6 +50,7 @@ import dns01WebhookForbidden from './causes/dns01-webhook-forbidden.ts'
 import dns01WebhookUnavailable from './causes/dns01-webhook-unavailable.ts'
 import dns01WrongHostedZone from './causes/dns01-wrong-hosted-zone.ts'
 import dns01ZoneNotFound from './causes/dns01-zone-not-found.ts'
+import domainDelegationBroken from './causes/domain-delegation-broken.ts'
 import http01AuthOnPath from './causes/http01-auth-on-path.ts'
 import http01BackendError from './causes/http01-backend-error.ts'
 import http01CdnInterferes from './causes/http01-cdn-interferes.ts'
@@ -145,6 +146,7 @@ export const causes: readonly Cause[] = [
   dns01WebhookUnavailable,
   dns01WrongHostedZone,
   dns01ZoneNotFound,
+  domainDelegationBroken,
   http01AuthOnPath,
   http01BackendError,
   http01CdnInterferes,

@@ -8,10 +8,11 @@ import certManagerQueueSaturated from '../../src/diagnose/causes/cert-manager-qu
 import certManagerRbacDenied from '../../src/diagnose/causes/cert-manager-rbac-denied.ts'
 import certManagerVersionIncompatible from '../../src/diagnose/causes/cert-manager-version-incompatible.ts'
 import certManagerWebhookUnavailable from '../../src/diagnose/causes/cert-manager-webhook-unavailable.ts'
+import domainDelegationBroken from '../../src/diagnose/causes/domain-delegation-broken.ts'
 import namespaceTerminating from '../../src/diagnose/causes/namespace-terminating.ts'
 import orderOrphaned from '../../src/diagnose/causes/order-orphaned.ts'
 import { knownBugs } from '../../src/diagnose/known-bugs.ts'
-import { aCase, aChallenge, aController, aNamespace, aRequest, aText, anIssuer, anOrder, examineAlone, failure, noLook } from '../support/builders.ts'
+import { aCase, aChallenge, aController, aDelegation, aNamespace, aRequest, aText, anIssuer, anOrder, examineAlone, failure, noLook } from '../support/builders.ts'
 
 type Answer = Confidence | `${Confidence} ${string}` | 'ruled-out' | 'not-applicable' | 'cannot-tell' | 'hint'
 type Row = [title: string, cause: Cause, incident: Case, answer: Answer]
@@ -68,6 +69,13 @@ const rows: Row[] = [
   ['it waits for its twin of the same order', certManagerQueueSaturated, aCase({ facts: { controller: full, order: anOrder({ state: 'pending', challenges: [item('pending', { processing: true })] }) }, about: { challenge: waiting } }), 'not-applicable'],
   ['places are free', certManagerQueueSaturated, aCase({ facts: { controller: aController() }, about: { challenge: waiting } }), 'not-applicable'],
   ['it is being worked on', certManagerQueueSaturated, aCase({ facts: { controller: full }, about: { challenge: aChallenge({ state: 'pending', processing: true }) } }), 'ruled-out'],
+
+  ['the parent zone does not know the domain', domainDelegationBroken, aCase({ about: { delegation: aDelegation({ zone: 'com', registeredDomainState: 'nxdomain' }), challenge: aChallenge() } }), 'likely'],
+  ['a resolver that knows nothing at all', domainDelegationBroken, aCase({ about: { delegation: aDelegation({ zone: undefined, registeredDomainState: 'nxdomain' }), challenge: aChallenge() } }), 'not-applicable'],
+  ['the name servers do not have the zone, and the CA says so', domainDelegationBroken, aCase({ about: { delegation: aDelegation({ registeredDomainState: 'lame' }), challenge: aChallenge() }, texts: [aText('400 urn:ietf:params:acme:error:dns: DNS problem: REFUSED looking up A for shop.example.com - Not Authoritative')] }), 'proven'],
+  ['only the CA says so', domainDelegationBroken, aCase({ texts: [aText('400 urn:ietf:params:acme:error:dns: DNS problem: SERVFAIL looking up A for shop.example.com - DNSSEC: Not Authoritative: example.com')] }), 'likely'],
+  ['the zone is served well', domainDelegationBroken, aCase({ about: { delegation: aDelegation() } }), 'ruled-out'],
+  ['DNS cannot be asked', domainDelegationBroken, aCase({ about: { delegation: noLook() } }), 'not-applicable'],
 
   ['it crashes', certManagerNotRunning, aCase({ facts: { controller: down } }), 'likely'],
   ['it is scaled to 0', certManagerNotRunning, aCase({ facts: { controller: aController({ replicas: 0, ready: 0, pods: [] }) } }), 'likely'],
