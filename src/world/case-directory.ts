@@ -11,17 +11,17 @@ export interface Refusal { resource: string, group?: string, namespace?: string,
 
 export interface RecordRow { name: string, type?: string, answer: string[], ttl?: number, rcode?: string, ede?: number, text?: string, timeout: boolean }
 /** `resolvers` by `cluster`, `public`, name or address of a server; `outside` by place. */
-export interface DnsFile { resolvers: Map<string, RecordRow[]>, outside: Map<string, RecordRow[]> }
+interface DnsFile { resolvers: Map<string, RecordRow[]>, outside: Map<string, RecordRow[]> }
 
-export type HeaderValues = Record<string, string | string[]>
+type HeaderValues = Record<string, string | string[]>
 export interface RequestRow { host?: string, path?: string, status: number, headers: HeaderValues, body: string }
-export type Behaviour = 'refuse' | 'timeout' | 'reset' | 'close' | 'tls-alert'
+type Behaviour = 'refuse' | 'timeout' | 'reset' | 'close' | 'tls-alert'
 export interface TlsRow { names?: string[], notBefore?: Millis, notAfter?: Millis, issuer?: string, selfSigned: boolean }
 export interface EndpointRow { address: string, port: number, from?: string[], behaviour?: Behaviour, requests: RequestRow[], tls?: TlsRow }
 
 export interface AcmeAnswer { status: number, body: string, headers: HeaderValues }
 /** `get` by full URL. */
-export interface AcmeFile { directory?: string, get: Map<string, AcmeAnswer> }
+interface AcmeFile { directory?: string, get: Map<string, AcmeAnswer> }
 
 /** A case directory as values. What is absent could not be seen. */
 export interface CaseDirectory {
@@ -45,7 +45,7 @@ export interface CaseDirectory {
 }
 
 /** The parts of a webhook body that replay needs; the rest is there, too. */
-export interface AlertBody {
+interface AlertBody {
   alerts: { status?: string, labels: Record<string, string>, annotations?: Record<string, string>, startsAt?: string, endsAt?: string, generatorURL?: string, fingerprint?: string }[]
   [field: string]: unknown
 }

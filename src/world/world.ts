@@ -26,10 +26,10 @@ export interface WorldOptions {
 }
 
 /** What was asked of a world, in order: for tests that hold what production code never asks. */
-export interface WorldRequest { to: 'kubernetes' | 'dns' | 'web', method: string, url: string }
+interface WorldRequest { to: 'kubernetes' | 'dns' | 'web', method: string, url: string }
 
 /** The clock of a case: it stands still until somebody moves it. */
-export interface WorldClock extends Clock { advance(by: Millis): void }
+interface WorldClock extends Clock { advance(by: Millis): void }
 
 /** A case directory served on loopback: Kubernetes API, DNS, web servers and CA. */
 export interface World {
