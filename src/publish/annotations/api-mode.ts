@@ -11,6 +11,8 @@ export interface ApiModeOptions {
   clock: Clock
   log: Logger
   poll: Millis
+  /** How long an alert must be absent from every peer until it counts as gone. */
+  goneAfter?: Millis
   metrics?: { presence (share: number): void, delivery (kind: string, outcome: string): void }
 }
 
@@ -31,8 +33,12 @@ export interface PeerStatus {
 
 interface Peer { client: AlertmanagerClient, status: PeerStatus, skipUntil: Millis, failures: number, seen: Map<string, { updatedAt: string, ours: boolean }> }
 
-/** Looks that found nothing until an alert counts as gone: one could be a restart. */
-const gone = 2
+/**
+ * An Alertmanager that was restarted knows nothing until its senders send again, after at most
+ * two minutes. Waiting costs polls only: what is absent is never posted.
+ */
+const goneAfter: Millis = 150_000
+const goneLooks = 2
 const shortest: Millis = 2_000
 const longest: Millis = 15_000
 
@@ -44,7 +50,7 @@ const longest: Millis = 15_000
 export class ApiMode {
   readonly #options: ApiModeOptions
   readonly #peers: Peer[]
-  readonly #missing = new Map<string, number>()
+  readonly #missing = new Map<string, { looks: number, since: Millis }>()
   readonly #periods = new Map<string, SenderPeriod>()
   readonly #writers = new Map<string, OtherWriter>()
   #recent: boolean[] = []
@@ -88,9 +94,14 @@ export class ApiMode {
     if (answered.length < this.#peers.length || answered.length === 0) return
     const over: string[] = []
     for (const { fingerprint } of wanted) {
-      if (answered.some(fingerprints => fingerprints.has(fingerprint))) this.#missing.delete(fingerprint)
-      else if ((this.#missing.get(fingerprint) ?? 0) + 1 >= gone) over.push(fingerprint)
-      else this.#missing.set(fingerprint, (this.#missing.get(fingerprint) ?? 0) + 1)
+      if (answered.some(fingerprints => fingerprints.has(fingerprint))) {
+        this.#missing.delete(fingerprint)
+        continue
+      }
+      const now = this.#options.clock.now()
+      const { looks, since } = this.#missing.get(fingerprint) ?? { looks: 0, since: now }
+      this.#missing.set(fingerprint, { looks: looks + 1, since: Math.min(since, now) })
+      if (looks + 1 >= goneLooks && now - since >= (this.#options.goneAfter ?? goneAfter)) over.push(fingerprint)
     }
     for (const fingerprint of over) {
       this.#missing.delete(fingerprint)
