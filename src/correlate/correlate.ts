@@ -28,6 +28,7 @@ import { siblingFacts } from './facts/siblings.ts'
 import { facts as solverChoiceFacts } from './facts/solver-choice.ts'
 import { facts as solverFacts } from './facts/solver.ts'
 import { txtFacts } from './facts/txt.ts'
+import { vantageTable } from './facts/vantages.ts'
 import { byUrgency, seedIdentifiers, stateOfIdentifier } from './identifiers.ts'
 import { recordsOf } from './log-grammars/read-log.ts'
 import type { LogRecord } from './log-grammars/record.ts'
@@ -123,27 +124,30 @@ function identifierCase (context: CorrelateContext, seed: IdentifierSeed, stateO
   const solverChoice = guarded('solverChoice', () => solverChoiceFacts(context, seed))
   const known: IdentifierSeed = { ...seed, challengeType: seed.challengeType ?? (solverChoice.is === 'seen' ? solverChoice.value.challengeType : undefined) }
   const caRecord = guarded('caRecord', () => caRecordFacts(context, known))
+  const facts: IdentifierCase['facts'] = {
+    challenge: guarded('challenge', () => challengeFacts(context, known)),
+    solverChoice,
+    solver: guarded('solver', () => solverFacts(context, known)),
+    routing: guarded('routing', () => routingFacts(context, known)),
+    networkPolicy: guarded('networkPolicy', () => networkPolicyFacts(context, known)),
+    addresses: guarded('addresses', () => addressesFacts(context, known)),
+    txt: guarded('txt', () => txtFacts(context, known)),
+    caa: guarded('caa', () => caaFacts(context, known)),
+    delegation: guarded('delegation', () => delegationFacts(context, known)),
+    probeFromCluster: guarded('probeFromCluster', () => probeFromClusterFacts(context, known)),
+    probeFromOutside: guarded('probeFromOutside', () => probeFromOutsideFacts(context, known)),
+    caRecord,
+    served: guarded('served', () => servedFacts(context, known))
+  }
+  const vantages = vantageTable(facts)
   return {
     name: known.name,
     type: known.type,
     wildcard: known.wildcard,
     state: stateOf(caRecord.is === 'seen' ? caRecord.value.status : undefined),
     ...known.challengeType === undefined ? {} : { challengeType: known.challengeType },
-    facts: {
-      challenge: guarded('challenge', () => challengeFacts(context, known)),
-      solverChoice,
-      solver: guarded('solver', () => solverFacts(context, known)),
-      routing: guarded('routing', () => routingFacts(context, known)),
-      networkPolicy: guarded('networkPolicy', () => networkPolicyFacts(context, known)),
-      addresses: guarded('addresses', () => addressesFacts(context, known)),
-      txt: guarded('txt', () => txtFacts(context, known)),
-      caa: guarded('caa', () => caaFacts(context, known)),
-      delegation: guarded('delegation', () => delegationFacts(context, known)),
-      probeFromCluster: guarded('probeFromCluster', () => probeFromClusterFacts(context, known)),
-      probeFromOutside: guarded('probeFromOutside', () => probeFromOutsideFacts(context, known)),
-      caRecord,
-      served: guarded('served', () => servedFacts(context, known))
-    }
+    facts,
+    ...vantages === undefined ? {} : { vantages }
   }
 }
 
