@@ -1,6 +1,6 @@
-import type { Case } from '../shared/types/case.ts'
+import type { Case, VantageRow } from '../shared/types/case.ts'
 import type { Alert, Evidence, Millis } from '../shared/types/common.ts'
-import type { Confidence, Diagnosis, FoundCause, Step } from '../shared/types/diagnosis.ts'
+import { windowMillis, type Confidence, type Diagnosis, type FoundCause, type Step } from '../shared/types/diagnosis.ts'
 import { redactText } from '../shared/redact.ts'
 import { impactOf, type Impact } from './impact.ts'
 import { playbook, questions, type PlaybookStep, type Question } from './runbook.ts'
@@ -71,6 +71,8 @@ export interface Finding {
   searched: string
   /** Which label decided, what was tried, what is wrong with the rule. */
   subject: string[]
+  /** What every place sees of a name, side by side, and how they differ. */
+  vantages: { name: string, rows: VantageRow[], differences: string[] }[]
   timeline: Case['timeline']
   changes: Case['changes']
   attempts: Case['attempts']
@@ -118,7 +120,8 @@ export function makeFinding (input: FindingInput): Finding {
     fallback: diagnosis?.fallback ?? [],
     searched: diagnosis === undefined ? '' : searchedOf(diagnosis),
     subject: subjectOf(input),
-    timeline: (seen?.timeline ?? []).map(entry => ({ ...entry, text: clean(entry.text) })),
+    vantages: vantagesOf(seen, clean),
+    timeline: recent(seen).map(entry => ({ ...entry, text: clean(entry.text) })),
     changes: seen?.changes ?? [],
     attempts: (seen?.attempts ?? []).map(attempt => ({ ...attempt, texts: attempt.texts.map(clean) })),
     blast: seen?.blast,
@@ -143,8 +146,20 @@ function cleanCause (cause: FoundCause, clean: (text: string) => string): FoundC
     summary: oneLine(clean(cause.summary)),
     meaning: clean(cause.meaning),
     steps: cause.steps.map(step => ({ ...step, text: clean(step.text), ...(step.command === undefined ? {} : { command: clean(step.command) }) })),
-    evidence: cause.evidence.map(item => ({ ...item, ref: clean(item.ref), text: clean(item.text) }))
+    evidence: distinct(cause.evidence).map(item => ({ ...item, ref: clean(item.ref), text: clean(item.text) }))
   }
+}
+
+/** The same words come wrapped by the CA, the Challenge, an Event and the log: the first who says them is enough. */
+function distinct (evidence: Evidence[]): Evidence[] {
+  const tails = new Set<string>()
+  return evidence.filter(({ text }) => {
+    const folded = oneLine(text).toLowerCase()
+    const tail = folded.slice(-48)
+    if (folded.length > 60 && tails.has(tail)) return false
+    tails.add(tail)
+    return true
+  })
 }
 
 function nameOf ({ incident, alert, case: seen }: FindingInput): string {
@@ -159,7 +174,12 @@ function headlineOf ({ incident, diagnosis }: FindingInput, causes: FoundCause[]
   const failed = renewal === undefined ? 'ACME order failed' : renewal ? 'renewal failed' : 'first certificate failed'
   const [first, second] = causes
   if (first === undefined) return diagnosis === undefined ? `${failed}, looking for the cause` : `${failed} – no cause found in the windows`
-  return `${failed} – ${first.summary}${second === undefined ? '' : ` (and ${plural(causes.length - 1, 'other cause')})`}`
+  return `${failed} – ${inSentence(first.summary)}${second === undefined ? '' : ` (and ${plural(causes.length - 1, 'other cause')})`}`
+}
+
+/** A summary begins with a capital; behind a dash only names keep theirs. */
+function inSentence (summary: string): string {
+  return /^[A-Z][a-z]* /.test(summary) && !/^(?:DNS|TLS|Let|Ingress|Issuer|Cloudflare|Route|Kubernetes|Gateway|NetworkPolicy|Certificate|Order|Challenge|Secret|Google|Azure)\b/.test(summary) ? summary.charAt(0).toLowerCase() + summary.slice(1) : summary
 }
 
 function closedWords ({ opened, closed, fixedBy }: FindingInput['incident']): string {
@@ -207,7 +227,7 @@ function factsOf ({ case: seen, incident }: FindingInput, { servedUntil, down }:
   if (servedUntil !== undefined) facts.push({ label: 'Served certificate', value: servedUntil <= seen.now ? `expired ${duration(seen.now - servedUntil)} ago` : `${duration(servedUntil - seen.now)} left`, time: servedUntil })
   else if (down === true) facts.push({ label: 'Served certificate', value: 'none yet' })
   const { at, attempt, why } = seen.next
-  facts.push({ label: 'Next automatic try', value: at === undefined ? why : `${when(at, seen.now)}${attempt === undefined ? '' : ` (${ordinal(attempt)})`}`, ...(at === undefined ? {} : { time: at }) })
+  facts.push({ label: 'Next automatic try', value: at === undefined ? why.split(/[:;]/, 1)[0]! : `${when(at, seen.now)}${attempt === undefined ? '' : ` (${ordinal(attempt)})`}`, ...(at === undefined ? {} : { time: at }) })
   const named = seen.identifiers.filter(({ name }) => name !== '')
   if (named.length > 0) facts.push({ label: 'Names failing', value: `${named.filter(({ state }) => state !== 'passed').length} of ${named.length}` })
   if (seen.blast.issuer.name !== '') facts.push({ label: 'Others on this issuer', value: `${seen.blast.issuer.failing} failing of ${seen.blast.issuer.total}` })
@@ -227,6 +247,19 @@ function bulletsOf ({ case: seen }: FindingInput, causes: FoundCause[]): Finding
 function searchedOf ({ searched, anchor }: Diagnosis): string {
   const widest = searched.at(-1)
   return `the ${searched.length === 1 ? '' : `${searched.length} windows up to `}${widest} around ${new Date(anchor.time).toISOString().slice(0, 19)}Z (${anchor.from})`
+}
+
+function vantagesOf (seen: Case | undefined, clean: (text: string) => string): Finding['vantages'] {
+  return (seen?.identifiers ?? []).flatMap(({ name, wildcard, state, vantages }) => vantages === undefined || state === 'passed' ? [] : [{
+    name: wildcard ? `*.${name}` : name,
+    rows: vantages.rows.map(row => ({ ...row, answer: clean(oneLine(row.answer)) })),
+    differences: vantages.differences.map(({ text }) => clean(oneLine(text)))
+  }])
+}
+
+/** What is older than the widest window around the failure says nothing about it, and squeezes the picture. */
+function recent (seen: Case | undefined): Case['timeline'] {
+  return seen === undefined ? [] : seen.timeline.filter(({ time, last }) => (last ?? time) >= seen.anchor.time - windowMillis['24h'])
 }
 
 function subjectOf ({ case: seen }: FindingInput): string[] {

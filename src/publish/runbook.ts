@@ -1,5 +1,5 @@
 import type { Case, IdentifierCase, ProbeFacts } from '../shared/types/case.ts'
-import type { Diagnosis } from '../shared/types/diagnosis.ts'
+import type { Diagnosis, FoundCause } from '../shared/types/diagnosis.ts'
 import { duration, oneLine, plural } from './words.ts'
 
 /** ✓ fine, ✗ found, – not applicable, ? could not look. */
@@ -41,11 +41,11 @@ export function questions (seen: Case, diagnosis: Diagnosis): Question[] {
 
 class Walk {
   readonly seen: Case
-  readonly ids: Set<string>
+  readonly found: FoundCause[]
 
   constructor (seen: Case, diagnosis: Diagnosis) {
     this.seen = seen
-    this.ids = new Set([...diagnosis.causes, ...diagnosis.alsoFits].map(({ id }) => id))
+    this.found = [...diagnosis.causes, ...diagnosis.alsoFits]
   }
 
   order (): PlaybookStep {
@@ -132,8 +132,9 @@ class Walk {
       const settings = routing.claims.flatMap(claim => claim.settings.map(({ effect, field, value }) => `${effect}: ${claim.kind} ${claim.namespace}/${claim.name} ${field}=${oneLine(value)}`))
       return `${name}: ${winner === undefined ? 'nothing claims the host' : `${winner.kind} ${winner.namespace}/${winner.name} wins the path (${winner.why})`}${settings.length > 0 ? `; ${settings.join('; ')}` : ''}`
     })
-    const found = ['http01-ingress-class-mismatch', 'http01-ingress-host-conflict', 'http01-ingress-rejected', 'http01-path-type-unsupported', 'http01-redirected-to-https', 'http01-auth-on-path', 'http01-host-or-path-rewritten', 'http01-other-backend-answers', 'http01-route-not-accepted', 'http01-gateway-listener-missing', 'http01-load-balancer-not-synced', 'http01-gateway-api-disabled']
-    return { number: 5, title, mark: found.some(id => this.ids.has(id)) ? 'found' : 'fine', finding: lines.join(' · '), command }
+    const causes = ['http01-ingress-class-mismatch', 'http01-ingress-host-conflict', 'http01-ingress-rejected', 'http01-path-type-unsupported', 'http01-redirected-to-https', 'http01-auth-on-path', 'http01-host-or-path-rewritten', 'http01-other-backend-answers', 'http01-route-not-accepted', 'http01-gateway-listener-missing', 'http01-load-balancer-not-synced', 'http01-gateway-api-disabled']
+    const found = this.found.filter(({ id }) => causes.includes(id)).map(({ summary }) => summary)
+    return { number: 5, title, mark: found.length > 0 ? 'found' : 'fine', finding: [...found, ...lines].join(' · '), command }
   }
 
   network (): PlaybookStep {
@@ -151,8 +152,9 @@ class Walk {
       if (notEvaluated.length > 0) lines.push(`present, not evaluated: ${notEvaluated.join(', ')}`)
     }
     if (lines.length === 0) return { number: 6, title, mark: 'could not look', finding: whyNot(looks), command }
-    const found = ['http01-network-policy-blocks', 'http01-port80-blocked', 'http01-hairpin-blocked', 'http01-self-check-egress-blocked', 'acme-server-unreachable', 'http01-connection-filtered', 'acme-secondary-validation-failed', 'dns01-nameserver-unreachable']
-    return { number: 6, title, mark: found.some(id => this.ids.has(id)) ? 'found' : 'fine', finding: lines.join(' · '), command }
+    const causes = ['http01-network-policy-blocks', 'http01-port80-blocked', 'http01-hairpin-blocked', 'http01-self-check-egress-blocked', 'acme-server-unreachable', 'http01-connection-filtered', 'acme-secondary-validation-failed', 'dns01-nameserver-unreachable']
+    const found = this.found.filter(({ id }) => causes.includes(id)).map(({ summary }) => summary)
+    return { number: 6, title, mark: found.length > 0 ? 'found' : 'fine', finding: [...found, ...lines].join(' · '), command }
   }
 
   answer (): PlaybookStep {

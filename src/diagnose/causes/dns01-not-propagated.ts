@@ -41,7 +41,7 @@ export default defineCause({
         ? { is: 'found', confidence: 'likely', variant: 'none', blanks: { lacking: 'the servers that the CA asked (they do now)' }, because: [best, 'txt'] }
         : { is: 'ruled-out', by: ['txt'], because: 'Every authoritative server serves the expected TXT value.' }
     }
-    const names = lacking.map(({ server }) => server).join(', ')
+    const names = lacking.map(({ server }) => server.replace(/ \(.*\)$/, '')).join(', ')
     if (having.length > 0) return { is: 'found', confidence: 'proven', variant: 'partial', blanks: { lacking: names }, because: best === undefined ? ['txt'] : ['txt', best] }
     // The record is taken away after a failure, so its absence now says little about then.
     const gone = challenge.is === 'seen' && !challenge.value.presented

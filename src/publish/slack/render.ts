@@ -45,6 +45,11 @@ export function renderThread (finding: Finding): RenderedMessage {
     entries.push({ block: bullets(cause.evidence.slice(0, 6).map(({ source, ref, text, time }) => [bold(`${source} `), ...(time === undefined ? [] : [date(time), plain(' ')]), plain(clip(`${ref}: ${text}`, 420))])) })
     entries.push({ block: bullets(cause.steps.map(({ text, command, changes }) => [...(changes ? [bold('changes something: ')] : []), plain(clip(text, 400)), ...(command === undefined ? [] : [plain('  '), code(clip(command, 300))])])) })
   }
+  for (const { name, rows, differences } of finding.vantages.slice(0, 3)) {
+    if (differences.length > 0) entries.push({ block: paragraph(bold(`${name}, seen from each place: `), plain(clip(differences.join(' '), 700))) })
+    const odd = rows.filter(({ agrees }) => !agrees)
+    if (odd.length > 0 && rows.length > odd.length) entries.push({ block: bullets([...odd.slice(0, 5), ...rows.filter(({ agrees }) => agrees).slice(0, 2)].map(({ vantage, addresses, answer, agrees }) => [bold(`${agrees ? '=' : '≠'} ${vantage}: `), plain(clip([addresses, answer].filter(part => part !== '').join(', '), 200))])) })
+  }
   if (finding.fallback.length > 0) {
     entries.push({ block: paragraph(bold(`No cause in ${finding.searched}. `), plain('What the runbook advises, and what is already known:')) })
     entries.push({ block: bullets(finding.fallback.map(({ advice, known }) => [plain(`${advice} `), bold(clip(known, 200))])) })
