@@ -34,21 +34,21 @@ export async function buildProbeServer (options: ProbeServerOptions): Promise<Fa
 
   server.setErrorHandler((thrown, _request, reply) => {
     const status = (thrown as { statusCode?: number }).statusCode ?? 500
-    const error = thrown instanceof TriageError ? thrown : new TriageError(status < 500 ? 'BAD_REQUEST' : 'INTERNAL', { why: status < 500 && thrown instanceof Error ? thrown.message : 'see the log' })
+    const error = thrown instanceof TriageError ? thrown : new TriageError(status < 500 ? 'PROBE_QUESTION' : 'INTERNAL', { why: status < 500 && thrown instanceof Error ? thrown.message : 'see the log' })
     if (error.status === 503) void reply.header('retry-after', '5')
     return reply.code(thrown instanceof TriageError || status >= 500 ? error.status : status).send({ code: error.code, message: error.message, hint: error.hint })
   })
   server.setNotFoundHandler((_request, reply) => {
-    const error = new TriageError('NOT_FOUND', { what: 'such address on a probe' })
-    return reply.code(404).send({ code: error.code, message: error.message, hint: error.hint })
+    const error = new TriageError('PROBE_NO_SUCH_QUESTION')
+    return reply.code(error.status).send({ code: error.code, message: error.message, hint: error.hint })
   })
   server.addHook('onRequest', async (request) => {
     const offered = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
-    if (offered === undefined || !digests.some((known) => timingSafeEqual(known, digest(offered)))) throw new TriageError('PAGE_UNAUTHENTICATED')
+    if (offered === undefined || !digests.some((known) => timingSafeEqual(known, digest(offered)))) throw new TriageError('PROBE_UNAUTHENTICATED')
   })
 
   const limited = async <Answer>(run: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> => {
-    if (running >= concurrency || !spend()) throw new TriageError('QUEUE_FULL', { depth: running })
+    if (running >= concurrency || !spend()) throw new TriageError('PROBE_BUSY', { running })
     running++
     try {
       return await run(AbortSignal.timeout(deadline))

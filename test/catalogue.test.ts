@@ -4,7 +4,8 @@ import { causeFiles, indexSource, readmeTable } from '../src/diagnose/catalogue.
 import { faultsOf } from '../src/diagnose/check.ts'
 import { causes } from '../src/diagnose/index.ts'
 import { explains } from '../src/diagnose/rank.ts'
-import { replaceSection } from '../src/cli/generate.ts'
+import { errorTable, replaceSection } from '../src/cli/generate.ts'
+import { errors } from '../src/shared/errors.ts'
 import { catalogueIds } from './catalogue-ids.ts'
 
 const top = new URL('../', import.meta.url)
@@ -31,6 +32,11 @@ function hasCase (id: string): boolean {
 
 const readme = existsSync(new URL('README.md', top)) ? read('README.md') : ''
 none(readme.includes('<!-- causes -->') && readme === replaceSection(readme, 'causes', readmeTable(causes)) ? [] : ['README.md needs <!-- causes --> … <!-- /causes -->; then run npm run generate'], 'the README lists each cause')
+
+none(readme.includes('<!-- errors -->') && readme === replaceSection(readme, 'errors', errorTable()) ? [] : ['README.md needs <!-- errors --> … <!-- /errors -->; then run npm run generate'], 'the README lists each error')
+
+const sources = readdirSync(new URL('src/', top), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts') && name !== 'shared/errors.ts').map(name => read(`src/${name}`)).join('\n')
+none(Object.keys(errors).filter(code => !new RegExp(`\\b${code}\\b`).test(sources)).map(code => `nothing raises ${code}: remove it from src/shared/errors.ts`), 'each error of the registry is raised somewhere')
 
 none(ids.flatMap(id => {
   const [wanted, given] = [[...catalogueIds[id]!.variants ?? []].sort(), [...byId.get(id)?.variants ?? []].sort()]

@@ -3,6 +3,8 @@ import { basename } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { causeFiles, indexSource, readmeTable } from '../diagnose/catalogue.ts'
 import type { Cause } from '../diagnose/cause.ts'
+import { errors } from '../shared/errors.ts'
+import type { Retry } from '../shared/errors.ts'
 
 /** A file that is made from others: its path from the top, and its text. Undefined: there is nothing to make it from yet. */
 interface Generated { path: string, text: string | undefined }
@@ -20,8 +22,17 @@ async function readme (): Promise<Generated> {
   if (!existsSync(at(path))) return { path, text: undefined }
   const now = readFileSync(at(path), 'utf8')
   const modules = await Promise.all(causeFiles().map(async id => await import(`../diagnose/causes/${id}.ts`) as { default: Cause }))
-  return { path, text: replaceSection(now, 'causes', readmeTable(modules.map(module => module.default))) }
+  return { path, text: replaceSection(replaceSection(now, 'causes', readmeTable(modules.map(module => module.default))), 'errors', errorTable()) }
 }
+
+/** The README's table of errors: the registry as people read it, blanks shown as ‹name›. */
+export function errorTable (): string {
+  const cell = (text: string): string => text.replaceAll(/\{(\w+)\}/g, (_, name: string) => `‹${name}›`).replaceAll('|', '\\|').replaceAll('<', '&lt;')
+  const rows = Object.entries(errors).map(([code, { message, hint, retry }]) => `| \`${code}\` | ${cell(message)} | ${cell(hint)} | ${retryWords[retry]} |`)
+  return ['| code | says | what to do | does trying again help |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+const retryWords: Record<Retry, string> = { soon: 'yes, soon', 'after-fix': 'after it is put right', never: 'no' }
 
 /** Puts `body` between `<!-- name -->` and `<!-- /name -->`; a text without the marks stays as it is. */
 export function replaceSection (text: string, name: string, body: string): string {
