@@ -84,7 +84,20 @@ t.test('a group is asked in each of its versions, and the one that is served is 
   const { client, asked } = await against(t, (request, response) => { if (request.url?.includes('/v1beta1/')) response.end('{"items":[]}'); else response.writeHead(404).end('{}') })
   t.match(await client.list('gateways.gateway.networking.k8s.io'), { is: 'seen' })
   await client.list('gateways.gateway.networking.k8s.io')
-  t.same(asked.map(url => url.replace(/\?.*/, '')), ['v1', 'v1beta1', 'v1beta1'].map(version => `/apis/gateway.networking.k8s.io/${version}/gateways`))
+  t.same(asked.map(url => url.replace(/\?.*/, '')), ['/apis', ...['v1', 'v1beta1', 'v1beta1'].map(version => `/apis/gateway.networking.k8s.io/${version}/gateways`)])
+})
+
+t.test('groups that are not installed cost one question, and those that are no wrong version', async t => {
+  const { client, asked } = await against(t, (request, response) => {
+    const groups = [{ name: 'gateway.networking.k8s.io', versions: [{ version: 'v1beta1' }] }, { name: 'traefik.io', versions: [{ version: 'v2' }], preferredVersion: { version: 'v2' } }]
+    if (request.url === '/apis') response.end(JSON.stringify({ kind: 'APIGroupList', groups }))
+    else if (request.url?.includes('listenersets')) response.writeHead(404).end('404 page not found')
+    else response.end('{"items":[]}')
+  })
+  const looks = await Promise.all(['gateways.gateway.networking.k8s.io', 'middlewares.traefik.io', 'virtualservices.networking.istio.io', 'httpproxies.projectcontour.io'].map(resource => client.list(resource)))
+  t.same(looks.map(({ is }) => is), ['seen', 'seen', 'absent', 'absent'])
+  for (let count = 0; count < 3; count++) t.match(await client.list('listenersets.gateway.networking.k8s.io'), { is: 'absent' }, 'a kind that its group does not have')
+  t.same(asked.map(url => url.replace(/\?.*/, '')).sort(), ['/apis', '/apis/gateway.networking.k8s.io/v1beta1/gateways', '/apis/gateway.networking.k8s.io/v1beta1/listenersets', '/apis/traefik.io/v2/middlewares'])
 })
 
 t.test('what cannot be a name is not sent, and Secrets have no path', async t => {

@@ -34,12 +34,31 @@ const table: [group: string, versions: string, kinds: [plural: string, kind: str
   ['admissionregistration.k8s.io', 'v1 v1beta1', [['validatingadmissionpolicies', 'ValidatingAdmissionPolicy'], ['validatingadmissionpolicybindings', 'ValidatingAdmissionPolicyBinding']], 'cluster'],
   ['rbac.authorization.k8s.io', 'v1', [['clusterroles', 'ClusterRole'], ['clusterrolebindings', 'ClusterRoleBinding']], 'cluster'],
   ['security.istio.io', 'v1 v1beta1', [['peerauthentications', 'PeerAuthentication']], 'namespaced'],
-  ['networking.istio.io', 'v1 v1beta1', [['destinationrules', 'DestinationRule']], 'namespaced'],
+  ['networking.istio.io', 'v1 v1beta1 v1alpha3', [['destinationrules', 'DestinationRule'], ['virtualservices', 'VirtualService'], ['gateways', 'Gateway']], 'namespaced'],
+  ['networking.istio.io', 'v1alpha3', [['envoyfilters', 'EnvoyFilter']], 'namespaced'],
+  ['traefik.io', 'v1alpha1', [['middlewares', 'Middleware'], ['ingressroutes', 'IngressRoute']], 'namespaced'],
+  ['traefik.containo.us', 'v1alpha1', [['middlewares', 'Middleware'], ['ingressroutes', 'IngressRoute']], 'namespaced'],
+  ['configuration.konghq.com', 'v1', [['kongplugins', 'KongPlugin'], ['kongingresses', 'KongIngress']], 'namespaced'],
+  ['configuration.konghq.com', 'v1', [['kongclusterplugins', 'KongClusterPlugin']], 'cluster'],
+  ['networking.gke.io', 'v1beta1', [['frontendconfigs', 'FrontendConfig']], 'namespaced'],
+  ['cloud.google.com', 'v1', [['backendconfigs', 'BackendConfig']], 'namespaced'],
+  ['projectcontour.io', 'v1', [['httpproxies', 'HTTPProxy']], 'namespaced'],
+  ['k8s.nginx.org', 'v1', [['virtualservers', 'VirtualServer']], 'namespaced'],
+  ['apisix.apache.org', 'v2 v2beta3', [['apisixroutes', 'ApisixRoute']], 'namespaced'],
+  ['route.openshift.io', 'v1', [['routes', 'Route']], 'namespaced'],
+  ['gateway.envoyproxy.io', 'v1alpha1', [['clienttrafficpolicies', 'ClientTrafficPolicy'], ['securitypolicies', 'SecurityPolicy']], 'namespaced'],
+  ['policy.networking.k8s.io', 'v1alpha1', [['adminnetworkpolicies', 'AdminNetworkPolicy'], ['baselineadminnetworkpolicies', 'BaselineAdminNetworkPolicy']], 'cluster'],
   ['cilium.io', 'v2', [['ciliumnetworkpolicies', 'CiliumNetworkPolicy']], 'namespaced'],
   ['cilium.io', 'v2', [['ciliumclusterwidenetworkpolicies', 'CiliumClusterwideNetworkPolicy']], 'cluster'],
   ['crd.projectcalico.org', 'v1', [['networkpolicies', 'NetworkPolicy']], 'namespaced'],
   ['crd.projectcalico.org', 'v1', [['globalnetworkpolicies', 'GlobalNetworkPolicy']], 'cluster']
 ]
+
+/** Groups that every cluster with cert-manager serves: asked without a look at discovery. */
+export const alwaysServed: ReadonlySet<string> = new Set([
+  '', 'apps', 'networking.k8s.io', 'discovery.k8s.io', 'coordination.k8s.io', 'certificates.k8s.io', 'apiregistration.k8s.io', 'apiextensions.k8s.io',
+  'admissionregistration.k8s.io', 'rbac.authorization.k8s.io', 'cert-manager.io', 'acme.cert-manager.io'
+])
 
 const types = new Map<string, ResourceType>()
 for (const [group, versions, kinds, scope] of table) {

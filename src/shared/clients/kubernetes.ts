@@ -3,6 +3,7 @@ import { absent, seen, unavailable } from '../types/common.ts'
 import type { KubeObject } from '../types/kubernetes.ts'
 import { findCredentials } from './kubernetes-credentials.ts'
 import { readLog, type LogOptions, type LogQuery, type LogRead } from './kubernetes-log.ts'
+import { openDiscovery } from './kubernetes-discovery.ts'
 import { isRecord, normalizeObject } from './kubernetes-objects.ts'
 import { isNamespaceName, isObjectName, resourcePath, resourceType, type ResourceType } from './kubernetes-resources.ts'
 import { connectionReason, openTransport, refusal, type Purpose, type Transport } from './kubernetes-transport.ts'
@@ -51,17 +52,20 @@ export function openKubernetes (settings: { kubeconfig?: string }, options: { ro
 function kubernetesClient (transport: Transport): KubernetesClient {
   /** The version of a group that this cluster serves, once known. */
   const served = new Map<string, string>()
+  const discovery = openDiscovery(transport)
 
   /** Tries the versions of a group until one is not 404; the body is parsed JSON. */
   async function read (type: ResourceType, namespace: string | undefined, name: string | undefined, query: string, purpose: Purpose, signal?: AbortSignal): Promise<Look<Record<string, unknown>>> {
     const known = served.get(type.resource)
-    for (const version of known === undefined ? type.versions : [known]) {
+    let notFound = false
+    for (const version of known === undefined ? await discovery.versionsOf(type) : [known]) {
       const answer = await transport.get(resourcePath(type, version, namespace, name) + query, { purpose, signal })
       if ('is' in answer) return answer
       if (answer.statusCode === 404) {
         const body = await answer.body.text().catch(() => '')
         // The object is missing, not the kind: asking another version would find nothing either.
         if (name !== undefined && body.includes(`"${name}" not found`)) return absent
+        notFound = true
         continue
       }
       if (answer.statusCode === 410) { await answer.body.dump().catch(() => {}); return unavailable(`the list expired while it was read (${purpose.what})`) }
@@ -76,6 +80,7 @@ function kubernetesClient (transport: Transport): KubernetesClient {
         return unavailable(connectionReason(error, purpose.what, signal))
       }
     }
+    if (notFound && name === undefined) { served.delete(type.resource); discovery.isMissing(type) }
     return absent
   }
 
