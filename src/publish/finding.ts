@@ -88,6 +88,35 @@ export interface Finding {
 
 /** Makes the finding: the only place where a case and a diagnosis become sentences. */
 export function makeFinding (input: FindingInput): Finding {
+  const finding = openFinding(input)
+  return isOpen(input.incident.state) ? finding : closeFinding(finding, input.incident)
+}
+
+/** The incident still wants somebody. */
+export const isOpen = (state: FindingState): boolean => state === 'noticed' || state === 'diagnosed'
+
+/** The same finding once it is over: how long it took, what it was, and nothing that is no longer true. */
+export function closeFinding (finding: Finding, incident: Pick<Finding['incident'], 'state' | 'closed' | 'fixedBy'>): Finding {
+  const { opened } = finding.incident
+  const closed = `after ${duration((incident.closed ?? opened) - opened)}${incident.fixedBy === undefined || incident.fixedBy === '' ? '' : `: ${incident.fixedBy}`}`
+  const [symbol, word] = incident.state === 'healed' ? ['🟢', 'Healed'] : ['✅', 'Resolved']
+  const headline = `${incident.state} ${closed}`
+  return {
+    ...finding,
+    incident: { ...finding.incident, ...incident },
+    symbol,
+    word,
+    headline,
+    sentence: clip(oneLine(`${word}: ${finding.name}: ${headline}.`), 900),
+    closed,
+    doThis: undefined,
+    facts: [],
+    bullets: finding.causes.slice(0, 3).map(({ summary, confidence }) => ({ text: `It was: ${summary} (${confidence})` })),
+    nextLooks: []
+  }
+}
+
+function openFinding (input: FindingInput): Finding {
   const { incident, alert, case: seen, diagnosis } = input
   const clean = cleaner(seen)
   const causes = (diagnosis?.causes ?? []).map(cause => cleanCause(cause, clean))
@@ -103,7 +132,7 @@ export function makeFinding (input: FindingInput): Finding {
     word,
     name,
     headline,
-    sentence: clip(oneLine(`${word}: ${name}: ${headline}. ${impact.text}${doThis === undefined || incident.state !== 'diagnosed' ? '' : ` Do this: ${doThis.text}`}`), 900),
+    sentence: clip(oneLine(`${word}: ${name}: ${headline}. ${impact.text}${doThis === undefined ? '' : ` Do this: ${doThis.text}`}`), 900),
     causes,
     alsoFits: (diagnosis?.alsoFits ?? []).map(cause => cleanCause(cause, clean)),
     explanation: explanationOf(input, causes),
@@ -130,8 +159,7 @@ export function makeFinding (input: FindingInput): Finding {
     severity: alert.labels.severity ?? '',
     looks: { answered: (seen?.looks ?? []).filter(({ is }) => is !== 'unavailable').length, total: seen?.looks.length ?? 0 },
     timings: input.timings,
-    links: input.links,
-    ...(incident.closed === undefined ? {} : { closed: closedWords(incident) })
+    links: input.links
   }
 }
 
@@ -168,9 +196,7 @@ function nameOf ({ incident, alert, case: seen }: FindingInput): string {
   return oneLine(incident.cluster === undefined ? name : `${name} (${incident.cluster})`)
 }
 
-function headlineOf ({ incident, diagnosis }: FindingInput, causes: FoundCause[], { renewal }: Impact): string {
-  if (incident.state === 'healed') return `healed ${closedWords(incident)}`
-  if (incident.state === 'resolved') return `resolved ${closedWords(incident)}`
+function headlineOf ({ diagnosis }: FindingInput, causes: FoundCause[], { renewal }: Impact): string {
   const failed = renewal === undefined ? 'ACME order failed' : renewal ? 'renewal failed' : 'first certificate failed'
   const [first, second] = causes
   if (first === undefined) return diagnosis === undefined ? `${failed}, looking for the cause` : `${failed} – no cause found in the windows`
@@ -182,13 +208,7 @@ function inSentence (summary: string): string {
   return /^[A-Z][a-z]* /.test(summary) && !/^(?:DNS|TLS|Let|Ingress|Issuer|Cloudflare|Route|Kubernetes|Gateway|NetworkPolicy|Certificate|Order|Challenge|Secret|Google|Azure)\b/.test(summary) ? summary.charAt(0).toLowerCase() + summary.slice(1) : summary
 }
 
-function closedWords ({ opened, closed, fixedBy }: FindingInput['incident']): string {
-  return `after ${duration((closed ?? opened) - opened)}${fixedBy === undefined ? '' : `: ${fixedBy}`}`
-}
-
-function signOf ({ incident, diagnosis }: FindingInput, { urgency }: Impact): [string, string] {
-  if (incident.state === 'healed') return ['🟢', 'Healed']
-  if (incident.state === 'resolved') return ['✅', 'Resolved']
+function signOf ({ diagnosis }: FindingInput, { urgency }: Impact): [string, string] {
   if (diagnosis === undefined) return ['⚪', 'Noticed']
   if (urgency === 'now') return ['🔴', 'Act now']
   return urgency === 'today' ? ['🟠', 'Act today'] : urgency === 'can wait' ? ['🟡', 'Can wait'] : ['🟠', 'Urgency unknown']
@@ -230,16 +250,17 @@ function factsOf ({ case: seen, incident }: FindingInput, { servedUntil, down }:
   facts.push({ label: 'Next automatic try', value: at === undefined ? why.split(/[:;]/, 1)[0]! : `${when(at, seen.now)}${attempt === undefined ? '' : ` (${ordinal(attempt)})`}`, ...(at === undefined ? {} : { time: at }) })
   const named = seen.identifiers.filter(({ name }) => name !== '')
   if (named.length > 0) facts.push({ label: 'Names failing', value: `${named.filter(({ state }) => state !== 'passed').length} of ${named.length}` })
-  if (seen.blast.issuer.name !== '') facts.push({ label: 'Others on this issuer', value: `${seen.blast.issuer.failing} failing of ${seen.blast.issuer.total}` })
+  if (seen.blast.issuer.name !== '' && seen.blast.issuer.total > 0) facts.push({ label: 'Others on this issuer', value: `${seen.blast.issuer.failing} failing of ${seen.blast.issuer.total}` })
   if ((incident.alerts ?? 1) > 1) facts.push({ label: 'Alerts', value: `${incident.alerts} for this incident` })
   if ((incident.truncatedAlerts ?? 0) > 0) facts.push({ label: 'Left out by Alertmanager', value: plural(incident.truncatedAlerts!, 'alert') })
   return facts
 }
 
 function bulletsOf ({ case: seen }: FindingInput, causes: FoundCause[]): Finding['bullets'] {
-  const evidence = causes.flatMap((cause, index) => cause.evidence.slice(0, index === 0 ? 3 : 1))
+  const evidence = causes.flatMap((cause, index) => cause.evidence.slice(0, index === 0 ? Math.max(1, 4 - causes.length) : 1))
   const bullets = evidence.slice(0, 3).map(({ ref, text, time }) => ({ text: `${oneLine(ref)}: ${clip(oneLine(text), 260)}`, ...(time === undefined ? {} : { time }) }))
-  const change = seen?.changes.find(({ beforeAnchorMs }) => beforeAnchorMs < 0)
+  // That the Certificate was created is why there is an order, not what broke it.
+  const change = seen?.changes.find(({ beforeAnchorMs, fields, object }) => beforeAnchorMs < 0 && !(fields.every(field => field === 'created') && object.startsWith('Certificate ')))
   if (change !== undefined) bullets.push({ text: `Changed ${duration(-change.beforeAnchorMs)} before the failure: ${change.object} by ${change.by} (${change.fields.slice(0, 3).join(', ')})`, time: change.at })
   return bullets
 }

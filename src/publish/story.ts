@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto'
 import type { Config } from '../shared/config/config.ts'
 import type { Delivery, DeliveryStore } from '../shared/store/deliveries.ts'
 import type { IncidentTable } from '../shared/store/schema.ts'
-import { makeFinding, type Finding, type FindingInput, type FindingState } from './finding.ts'
+import { closeFinding, isOpen, makeFinding, type Finding, type FindingInput, type FindingState } from './finding.ts'
 import type { SlackMessage } from './message.ts'
-import { duration } from './words.ts'
 
 /** The finding of an incident as it stands in the store; made from the alert alone while nobody has looked. */
 export async function findingOf (store: DeliveryStore, config: Config, incident: IncidentTable, now: number, previousLink?: string): Promise<Finding> {
@@ -12,7 +11,7 @@ export async function findingOf (store: DeliveryStore, config: Config, incident:
   if (incident.finding !== null) {
     const finding = JSON.parse(incident.finding) as Finding
     const linked = previousLink === undefined ? finding : { ...finding, links: { ...finding.links, previous: previousLink } }
-    return isOpen(state) || !isOpen(finding.incident.state) ? linked : closedFinding(linked, incident, state)
+    return isOpen(state) || !isOpen(finding.incident.state) ? linked : closeFinding(linked, { state, fixedBy: incident.closed_why, ...(incident.closed_at === null ? {} : { closed: incident.closed_at }) })
   }
   const alert = await store.alert(incident.id)
   const labels = alert === undefined ? {} : JSON.parse(alert.row.labels) as Record<string, string>
@@ -56,24 +55,6 @@ function stateOf ({ state, diagnosed_at: diagnosed }: IncidentTable): FindingSta
   if (state === 'healed') return 'healed'
   if (state === 'resolved' || state === 'merged') return 'resolved'
   return diagnosed === null ? 'noticed' : 'diagnosed'
-}
-
-const isOpen = (state: FindingState): boolean => state === 'noticed' || state === 'diagnosed'
-
-/** The incident was closed after the finding was made: the first line must not claim otherwise. */
-function closedFinding (finding: Finding, incident: IncidentTable, state: FindingState): Finding {
-  const closed = `after ${duration((incident.closed_at ?? incident.updated_at) - incident.opened_at)}${incident.closed_why === '' ? '' : `: ${incident.closed_why}`}`
-  const [symbol, word] = state === 'healed' ? ['🟢', 'Healed'] : ['✅', 'Resolved']
-  const headline = `${state} ${closed}`
-  return {
-    ...finding,
-    incident: { ...finding.incident, state, ...(incident.closed_at === null ? {} : { closed: incident.closed_at }) },
-    symbol,
-    word,
-    headline,
-    sentence: `${word}: ${finding.name}: ${headline}.`,
-    closed
-  }
 }
 
 /** What readers see, as far as a change of it is worth a word in the thread. */

@@ -36,7 +36,8 @@ export function addressesFacts (context: OutsideContext, identifier?: OutsideSee
     split: isSplit(publicState, clusterState, publicAddresses.map(({ address }) => address), clusterAddresses),
     publicState,
     clusterState,
-    evidence: looks.filter((look) => look.type === 'A' || dataOf(look, 'AAAA').length > 0).map((look) => dnsEvidence(look))
+    // A look that failed proves nothing; it is told under "could not see".
+    evidence: looks.filter((look) => isAnswered(look) && (look.type === 'A' || dataOf(look, 'AAAA').length > 0)).map((look) => dnsEvidence(look))
   })
 }
 

@@ -1,5 +1,5 @@
 import type { KnownBlock } from '@slack/web-api'
-import type { Finding } from '../finding.ts'
+import { isOpen, type Finding } from '../finding.ts'
 import type { Mark } from '../runbook.ts'
 import { clip, duration } from '../words.ts'
 import { bold, bullets, code, context, date, fit, header, limits, linkButtons, paragraph, plain, preformatted, type Inline } from './blocks.ts'
@@ -10,7 +10,7 @@ export interface RenderedMessage { text: string, blocks: KnownBlock[] }
 /** The one root message of an incident, at any state. */
 export function renderRoot (finding: Finding): RenderedMessage {
   const { doThis, facts, bullets: points, links, word, symbol, name, headline } = finding
-  const open = finding.incident.state === 'noticed' || finding.incident.state === 'diagnosed'
+  const open = isOpen(finding.incident.state)
   const entries: { block: KnownBlock, keep?: boolean }[] = [
     { block: header(`${symbol} ${name}: ${headline}`), keep: true },
     { block: paragraph(bold(`${word}. `), plain(clip(open ? finding.explanation : `${name} ${headline}.`, limits.section))), keep: true }
@@ -20,7 +20,7 @@ export function renderRoot (finding: Finding): RenderedMessage {
     entries.push({ block: paragraph(bold('Do this: '), plain(clip(doThis.text, 1200)), ...command), keep: true })
   }
   if (facts.length > 0) entries.push({ block: paragraph(...facts.flatMap(({ label, value, time }, index): Inline[] => [...(index === 0 ? [] : [plain(' · ')]), plain(`${label}: ${clip(value, 120)}`), ...(time === undefined ? [] : [plain(' ('), date(time), plain(')')])])) })
-  for (const cause of finding.causes.slice(1, 4)) entries.push({ block: paragraph(bold('Also: '), plain(clip(`${cause.summary} (${cause.domains.join(', ')}; ${cause.confidence})`, 500))) })
+  if (open) for (const cause of finding.causes.slice(1, 4)) entries.push({ block: paragraph(bold('Also: '), plain(clip(`${cause.summary} (${cause.domains.join(', ')}; ${cause.confidence})`, 500))) })
   if (points.length > 0) entries.push({ block: bullets(points.map(({ text, time }) => [...(time === undefined ? [] : [date(time), plain(' ')]), plain(clip(text, 330))])) })
   for (const block of linkButtons([
     { text: 'Report', url: links.report, id: 'report' },
