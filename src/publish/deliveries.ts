@@ -132,7 +132,8 @@ export async function startDeliveries (options: DeliveriesOptions): Promise<Deli
       stopped = true
       if (timer !== undefined) clearTimeout(timer)
       const end = Date.now() + 12_000
-      while ((running || outbox.busy > 0 || outgoing.busy > 0) && Date.now() < end) await new Promise(resolve => { setTimeout(resolve, 10) })
+      const underWay = (): boolean => running || outbox.busy > 0 || outgoing.busy > 0
+      while (underWay() && Date.now() < end) await new Promise(resolve => { setTimeout(resolve, 10) })
       await transport.close()
       await outgoing.close()
     }

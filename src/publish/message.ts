@@ -13,7 +13,7 @@ export interface SlackMessage {
 }
 
 /** Stands in the message's metadata, so that a message whose answer was lost is found again. */
-export interface DeliveryMetadata { incidentId: string, deliveryId: string, revision: number }
+interface DeliveryMetadata { incidentId: string, deliveryId: string, revision: number }
 
 export interface SlackPlace { channel: string, ts: string }
 
@@ -43,7 +43,7 @@ export interface Failure {
   /** Slack has answered: nothing of this call is still under way. */
   answered: boolean
 }
-export type Sent = { ok: true } & SlackPlace
+type Sent = { ok: true } & SlackPlace
 export type Outcome = Sent | Failure
 
 /** `missing`: looked for and not there. */

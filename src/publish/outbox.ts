@@ -33,7 +33,7 @@ export interface Limits {
 }
 
 /** Slack's published limits (users.md §5.2), a little below. */
-export const slackLimits: Limits = {
+const slackLimits: Limits = {
   post: { perSecond: 1, burst: 3 },
   edit: { perSecond: 0.8, burst: 20 },
   editGap: 3_000,

@@ -19,7 +19,7 @@ export interface Choice {
 }
 
 /** Nobody named a channel: the log and the page show the message. */
-export const noChannel = 'default'
+const noChannel = 'default'
 
 /** The channel of an incident: first match wins; a cause's own channel comes before all routes once the cause is known. */
 export function chooseChannel (config: Pick<Config, 'slack' | 'causes'>, about: Routed): Choice {

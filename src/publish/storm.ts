@@ -41,7 +41,7 @@ export const sizeOfEntry = ({ namespace, certificate, order }: DigestEntry): num
 const signs: Record<string, string> = { open: '•', healed: '🟢', resolved: '✅', merged: '✅' }
 
 /** One incident in one line. */
-export function lineOf ({ namespace, certificate, order, cause, state, urgency }: DigestEntry): string {
+function lineOf ({ namespace, certificate, order, cause, state, urgency }: DigestEntry): string {
   const object = [namespace, certificate].filter(part => part !== '').join('/') || 'no object named'
   return `${signs[state] ?? '•'} ${object}${order === '' ? '' : ` order ${order}`}${state === 'open' ? clip(cause === '' ? '' : ` – ${cause}`, 48) : ` – ${state}`}${state === 'open' && urgency === 'now' ? ' ‼' : ''}`
 }

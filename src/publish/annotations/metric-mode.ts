@@ -1,7 +1,7 @@
 import type { AnnotationTarget } from '../../shared/store/annotation-targets.ts'
 
 /** Name of the info metric that an alert rule's annotation template queries. */
-export const infoMetric = 'acme_diagnosis_info'
+const infoMetric = 'acme_diagnosis_info'
 const most = 2_000
 const longestValue = 1_000
 

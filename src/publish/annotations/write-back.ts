@@ -7,7 +7,7 @@ import { annotationTargetStore } from '../../shared/store/annotation-targets.ts'
 import type { StoreContext } from '../../shared/store/store.ts'
 import type { Clock } from '../../shared/types/common.ts'
 import { ApiMode, type PeerStatus } from './api-mode.ts'
-import { infoMetric, renderInfoMetric } from './metric-mode.ts'
+import { renderInfoMetric } from './metric-mode.ts'
 import { RelayMode, TeeMode } from './stream-mode.ts'
 
 export interface WriteBackOptions {
@@ -103,5 +103,3 @@ export function startWriteBack ({ config, store, clock, route, log, metrics, onU
     }
   }
 }
-
-export { infoMetric }

@@ -7,8 +7,7 @@ import type { DeliveryStore } from '../../shared/store/deliveries.ts'
 import type { Clock, Millis } from '../../shared/types/common.ts'
 
 /** The buttons that do something, by action id. */
-export const actions = ['look_again', 'on_it', 'right_cause', 'wrong_cause'] as const
-export type Action = typeof actions[number]
+const actions = ['look_again', 'on_it', 'right_cause', 'wrong_cause'] as const
 
 export interface InteractivityOptions {
   config: Config

@@ -5,7 +5,7 @@ import type { Failure, Found, SlackMessage, SlackPlace, Transport } from '../mes
 import { classOf } from './errors.ts'
 
 /** `event_type` of the metadata that our messages carry. */
-export const eventType = 'acme_triage_incident'
+const eventType = 'acme_triage_incident'
 
 /** The transport that the configuration asks for; undefined when nothing of Slack is configured. */
 export function slackTransport (config: SlackConfig, route: Route, timeout?: number): Transport | undefined {
@@ -22,7 +22,7 @@ interface History { messages?: HistoryMessage[], has_more?: boolean, response_me
 const searchedPages = 5
 
 /** The Web API: edits, threads, files, and a look into history when an answer was lost. */
-export function webApiTransport (client: SlackClient): Transport {
+function webApiTransport (client: SlackClient): Transport {
   return {
     name: 'slack',
     can: { edit: true, thread: true, find: true, file: true },
@@ -66,7 +66,7 @@ export function webApiTransport (client: SlackClient): Transport {
  * An incoming webhook: it can post and nothing else. Mattermost takes the same body but knows
  * no blocks and other bold, so it gets plain text in an attachment.
  */
-export function hookTransport (client: SlackClient, url: string, style: 'slack' | 'mattermost'): Transport {
+function hookTransport (client: SlackClient, url: string, style: 'slack' | 'mattermost'): Transport {
   return {
     name: style === 'slack' ? 'slack-webhook' : 'mattermost',
     can: { edit: false, thread: false, find: false, file: false },

@@ -2,7 +2,7 @@ import { Agent, buildConnector } from 'undici'
 import type { Route } from './route.ts'
 
 /** The connection was never made, so that nothing of the request can have arrived. */
-export class NotConnected extends Error {
+class NotConnected extends Error {
   constructor (message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'NotConnected'

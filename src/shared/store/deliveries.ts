@@ -68,7 +68,7 @@ export type DeliveryPatch = Partial<Pick<DeliveryTable, 'state' | 'target' | 're
   payload?: DeliveryPayload
 }
 
-export interface AssignRules {
+interface AssignRules {
   /** New incidents of one channel within `window` above which a digest begins; 0: never. */
   threshold: number
   window: Millis
@@ -377,8 +377,8 @@ function rank ({ kind, state }: Delivery): number {
   return kind === 'slack-file' ? 6 : kind === 'slack-note' ? 5 : 4
 }
 
-export const rootKey = (incident: string): string => `slack-root:${incident}`
-export const pageKey = (digest: string, page: number): string => `slack-digest-page:${digest}:${page}`
+const rootKey = (incident: string): string => `slack-root:${incident}`
+const pageKey = (digest: string, page: number): string => `slack-digest-page:${digest}:${page}`
 
 function read (row: DeliveryTable): Delivery {
   return { ...row, payload: JSON.parse(row.payload) as DeliveryPayload }
