@@ -166,6 +166,8 @@ class Walk {
     if (unique.length > 0) return { number: 7, title, mark: 'found', finding: unique.slice(0, 3).map(({ type, detail, status }) => `${[status, type].filter(part => part !== undefined && part !== '').join(' ')}: ${oneLine(detail)}`).join(' · '), command }
     const logs = this.seen.unavailable.find(({ source }) => source.startsWith('log'))
     if (logs !== undefined) return { number: 7, title, mark: 'could not look', finding: logs.why, command }
+    const order = this.seen.facts.order.is === 'seen' ? this.seen.facts.order.value : undefined
+    if (order !== undefined && ['invalid', 'errored', 'expired'].includes(order.state)) return { number: 7, title, mark: 'could not look', finding: 'The CA refused, and no text that is left says why: the Challenge, its Events and the log lines are gone.', command }
     return { number: 7, title, mark: 'fine', finding: 'No problem document of the CA for this attempt: the CA was not asked, or did not refuse.', command }
   }
 
