@@ -2,6 +2,7 @@ import type { Look, Millis } from '../shared/types/common.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { LogLook, LogRole } from '../shared/types/observations.ts'
 import { componentOf, findCertManager, type CertManager } from './cert-manager.ts'
+import { keepControllerKinds, routeKinds, settingKinds } from './controller-kinds.ts'
 import { conditionOf, created, list, text } from './fields.ts'
 import type { Gathering } from './gathering.ts'
 import { readLogs, type LogSource } from './logs.ts'
@@ -33,7 +34,8 @@ export function startEarly (gathering: Gathering, namespace: string | undefined,
   if (namespace !== undefined) for (const resource of ofNamespace) void gathering.list(resource, { namespace })
   for (const resource of large) void gathering.list(resource, { partial: true })
   const certManager = findCertManager(gathering, certManagerNamespace)
-  for (const resource of ofCluster) void gathering.list(resource)
+  for (const resource of [...ofCluster, ...settingKinds]) void gathering.list(resource)
+  for (const resource of routeKinds) void gathering.list(resource, { partial: true })
   const began = performance.now()
   const version = gathering.kubernetes.version({ signal: gathering.signal })
   void version.then(look => { gathering.note('version of the cluster', look, began) })
@@ -57,6 +59,7 @@ export async function readRest (gathering: Gathering, early: Early, resolved: Re
       keepFew(gathering),
       keepNeighbours(gathering, namespace, chain.certificate ?? chain.order ?? chain.request, domains),
       keepWay(gathering, namespace, domains),
+      keepControllerKinds(gathering, domains),
       keepCertManager(gathering, certManager, webhookGroups)
     ]),
     readLogs_(gathering, certManager, resolved, webhookGroups, settings),

@@ -23,7 +23,7 @@ const resourceOfKind: ReadonlyMap<string, string> = new Map([
 
 /** An index over one incident's observations: objects by kind, name, UID and owner, and how each list ended. */
 export interface Snapshot {
-  /** Every object of a kind, sorted by namespace, name, UID; the kinds of other API groups with the same name included. */
+  /** Every object of a kind, sorted by namespace, name, UID; the kinds of other API groups with the same name included, but `IstioGateway` apart. */
   byKind (kind: string, namespace?: string): readonly KubeObject[]
   byUid (uid: string | undefined): KubeObject | undefined
   /** The newest of that name: a retry re-uses names with new UIDs, so prefer `byUid`. */
@@ -47,7 +47,8 @@ export function takeSnapshot ({ objects, lists }: Pick<Observations, 'objects' |
   const events = new Map<string, KubeObject[]>()
   const sorted = [...objects].sort(byPlace)
   for (const object of sorted) {
-    const { kind, metadata } = object
+    const { metadata } = object
+    const kind = kindOf(object)
     add(kinds, kind, object)
     if (metadata.uid !== '' && metadata.uid !== undefined) uids.set(metadata.uid, object)
     const name = nameKey(kind, metadata.namespace, metadata.name)
@@ -93,6 +94,9 @@ export function takeSnapshot ({ objects, lists }: Pick<Observations, 'objects' |
     })
   }
 }
+
+/** Istio's Gateway has nothing but the name in common with the Gateway API's. */
+const kindOf = ({ apiVersion, kind }: KubeObject): string => kind === 'Gateway' && apiVersion.startsWith('networking.istio.io/') ? 'IstioGateway' : kind
 
 const kindsByResource = new Map([...resourceOfKind].map(([kind, resource]) => [resource, kind]))
 function kindOfResource (resource: string): string | undefined {

@@ -54,6 +54,8 @@ function addRelatedObjects (shelf: TextShelf, scope: Scope, snapshot: Snapshot, 
   for (const route of solvers) if (route.kind === 'HTTPRoute') for (const parent of fieldsList(at(route.spec, 'parentRefs'))) addGateway(parent)
   for (const { spec } of scope.chain.challenges) for (const parent of fieldsList(at(spec, 'solver', 'http01', 'gatewayHTTPRoute', 'parentRefs'))) addGateway(parent)
   addObjectTexts(shelf, [...gateways], [])
+  // OpenShift makes a Route of the solver's Ingress; it is the Route that its routers turn away.
+  addObjectTexts(shelf, solvers.flatMap(({ metadata: { uid } }) => snapshot.ownedBy(uid, 'Route')), [])
   addObjectTexts(shelf, snapshot.byKind('APIService').filter(({ spec }) => scope.webhookGroups.has(string(fields(spec).group))), [], 'standing')
 }
 

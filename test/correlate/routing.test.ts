@@ -189,3 +189,37 @@ t.test('routing that could not be seen', t => {
   t.match(routing([object('Ingress', 'shop', 'broken', { spec: { rules: 'not a list', tls: [null], defaultBackend: 3 } as never, status: { loadBalancer: null } })]).claims, [{ solver: true, why: /gone/ }], 'half-empty objects are read as far as they go')
   t.end()
 })
+
+t.test('routes of the controllers\' own kinds claim the host, and compete with the solver only where they are stronger', t => {
+  const solver = solverIngress({ status: at('203.0.113.10') })
+  const traefikSolver = solverIngress({ spec: { ingressClassName: undefined }, status: at('203.0.113.10') })
+  const traefik = controller('traefik:v3.1')
+  const middleware = object('Middleware', 'shop', 'login', { spec: { forwardAuth: { address: 'http://auth' } } })
+  const router = (match: string, over: Record<string, unknown> = {}, entryPoints = ['web']) => object('IngressRoute', 'shop', 'router', { spec: { entryPoints, routes: [{ match, services: [{ name: 'web' }], ...over }] } })
+  const rows: [title: string, objects: KubeObject[], claim: Partial<RoutingFacts['claims'][number]> | undefined, winner: string][] = [
+    ['an IngressRoute with a login', [traefikSolver, traefik, middleware, router(`Host(\`${host}\`)`, { middlewares: [{ name: 'login' }] })], { kind: 'IngressRoute', path: '/', settings: [{ effect: 'auth', field: 'Middleware shop/login', value: 'forwardAuth' }] }, 'cm-acme-http-solver-abcde'],
+    ['one whose priority beats the solver', [traefikSolver, traefik, router(`Host(\`${host}\`) && PathPrefix(\`/\`)`, { priority: 1_000 })], { kind: 'IngressRoute' }, 'router'],
+    ['a priority in another controller\'s world', [solver, ingressClass('nginx', 'k8s.io/ingress-nginx'), nginx, router(`Host(\`${host}\`)`, { priority: 1_000 })], { kind: 'IngressRoute' }, 'cm-acme-http-solver-abcde'],
+    ['one on HTTPS alone', [traefikSolver, traefik, router(`Host(\`${host}\`)`, {}, ['websecure'])], undefined, 'cm-acme-http-solver-abcde'],
+    ['one by a header', [traefikSolver, traefik, router(`Host(\`${host}\`) && Header(\`x\`, \`y\`)`)], undefined, 'cm-acme-http-solver-abcde'],
+    ['another host', [traefikSolver, traefik, router('Host(`other.example.com`)')], undefined, 'cm-acme-http-solver-abcde'],
+    ['a VirtualService that redirects', [solver, object('VirtualService', 'shop', 'vs', { spec: { hosts: [host], gateways: ['infra/public'], http: [{ redirect: { scheme: 'https' } }] } })], { kind: 'VirtualService', settings: [{ effect: 'redirect', field: 'http.redirect', value: '{"scheme":"https"}' }] }, 'cm-acme-http-solver-abcde'],
+    ['a VirtualService for the mesh alone', [solver, object('VirtualService', 'shop', 'vs', { spec: { hosts: [host], http: [{}] } })], undefined, 'cm-acme-http-solver-abcde'],
+    ['an HTTPProxy with TLS redirects by itself', [solver, object('HTTPProxy', 'shop', 'proxy', { spec: { virtualhost: { fqdn: host, tls: {} }, routes: [{ conditions: [{ prefix: '/' }], services: [{ name: 'web' }] }] } })], { kind: 'HTTPProxy', backend: 'web', settings: [{ effect: 'redirect', field: 'spec.virtualhost.tls', value: 'without permitInsecure' }] }, 'cm-acme-http-solver-abcde'],
+    ['a Route that redirects', [solver, object('Route', 'shop', 'route', { spec: { host, to: { name: 'web' }, tls: { insecureEdgeTerminationPolicy: 'Redirect' } } })], { kind: 'Route', tls: true }, 'cm-acme-http-solver-abcde'],
+    ['a VirtualServer', [solver, object('VirtualServer', 'shop', 'server', { spec: { host, routes: [{ path: '/', action: { pass: 'web' } }] } })], { kind: 'VirtualServer' }, 'cm-acme-http-solver-abcde'],
+    ['an ApisixRoute with a login', [solver, object('ApisixRoute', 'shop', 'apisix', { spec: { http: [{ match: { hosts: [host], paths: ['/*'] }, plugins: [{ name: 'openid-connect', enable: true }], backends: [{ serviceName: 'web' }] }] } })], { kind: 'ApisixRoute', path: '/', settings: [{ effect: 'auth', field: 'http.plugins', value: 'openid-connect' }] }, 'cm-acme-http-solver-abcde']
+  ]
+  for (const [title, objects, expected, winner] of rows) {
+    const { claims } = routing(objects)
+    const own = claims.find(({ kind }) => kind !== 'Ingress')
+    if (expected === undefined) t.equal(own, undefined, title)
+    else t.match(own, expected, title)
+    t.equal(claims.find(({ wins }) => wins)?.name, winner, `${title}: who answers`)
+  }
+  const istio = { ...object('Gateway', 'infra', 'public', { spec: { servers: [{ port: { number: 80 }, hosts: [`shop/${host}`], tls: { httpsRedirect: true } }] } }), apiVersion: 'networking.istio.io/v1' }
+  const facts = routing([solverIngress(), istio])
+  t.match(facts.hints, [{ kind: 'force-https', where: 'Gateway infra/public of Istio' }])
+  t.same(facts.gateways, [], 'it is no Gateway of the Gateway API')
+  t.end()
+})

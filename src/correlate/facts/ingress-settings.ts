@@ -79,12 +79,7 @@ export function ingressSettings (view: Snapshot, ingress: KubeObject): Setting[]
 /** Objects that an annotation names: Traefik's Middleware, Kong's plugins, GKE's FrontendConfig. */
 function referenced (view: Snapshot, { metadata: { namespace = '' } }: KubeObject, key: string, value: string): Setting[] {
   if (key === 'traefik.ingress.kubernetes.io/router.middlewares') {
-    return value.split(',').flatMap(item => {
-      const name = item.trim().replace(/@.*$/, '')
-      const middleware = view.byKind('Middleware').find(({ metadata }) => `${metadata.namespace}-${metadata.name}` === name)
-      if (middleware !== undefined) return Object.keys(fields(middleware.spec)).map(kind => ({ effect: middlewareEffect(kind), field: nameOf(middleware), value: kind }))
-      return [{ effect: middlewareEffect(name), field: key, value: name }]
-    }).filter(({ effect }) => effect !== 'other')
+    return value.split(',').flatMap(item => middlewareSettings(view, item.trim().replace(/@.*$/, ''), key))
   }
   if (key === 'konghq.com/plugins' || key === 'konghq.com/override') {
     return value.split(',').flatMap(item => {
@@ -97,6 +92,13 @@ function referenced (view: Snapshot, { metadata: { namespace = '' } }: KubeObjec
     return at(config?.spec, 'redirectToHttps', 'enabled') === true ? [{ effect: 'redirect', field: nameOf(config!), value: 'redirectToHttps.enabled' }] : []
   }
   return []
+}
+
+/** What a Traefik Middleware does, called as its annotation calls it (`<namespace>-<name>`); one that cannot be seen is judged by its name. */
+export function middlewareSettings (view: Snapshot, name: string, field: string): Setting[] {
+  const middleware = view.byKind('Middleware').find(({ metadata }) => `${metadata.namespace}-${metadata.name}` === name)
+  const settings = middleware === undefined ? [{ effect: middlewareEffect(name), field, value: name }] : Object.keys(fields(middleware.spec)).map(kind => ({ effect: middlewareEffect(kind), field: nameOf(middleware), value: kind }))
+  return settings.filter(({ effect }) => effect !== 'other')
 }
 
 function middlewareEffect (kind: string): Effect {

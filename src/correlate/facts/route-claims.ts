@@ -99,7 +99,7 @@ export function hostRankOf (pattern: string, host: string): number {
 }
 
 /** How strongly a path takes the challenge: Exact above all, then the longest prefix. Undefined: it does not. */
-function pathRankOf (path: string, pathType: string, wanted: string, family: Family): number | undefined {
+export function pathRankOf (path: string, pathType: string, wanted: string, family: Family): number | undefined {
   if (pathType === 'Exact') return path === wanted ? 100_000 : undefined
   if (pathType === 'RegularExpression') return undefined
   const prefix = path.replace(/(\/?\*|\(.*)$/, '').replace(/\/$/, '')
@@ -110,7 +110,7 @@ function pathRankOf (path: string, pathType: string, wanted: string, family: Fam
   return prefix.length
 }
 
-function backendStateOf ({ view, servicesSeen }: ClaimInput, namespace: string | undefined, name: string): RouteClaim['backendState'] {
+export function backendStateOf ({ view, servicesSeen }: ClaimInput, namespace: string | undefined, name: string): RouteClaim['backendState'] {
   const service = view.find('Service', namespace, name)
   if (service === undefined) return servicesSeen ? 'service-missing' : 'unknown'
   const slices = view.byKind('EndpointSlice', namespace).length + view.byKind('Endpoints', namespace).length

@@ -4,10 +4,11 @@ import type { KubeObject } from '../../shared/types/kubernetes.ts'
 import type { FactsOf } from '../snapshot.ts'
 import { challengeView, type ChallengeView } from './challenge-objects.ts'
 import { clusterAddresses } from './cluster-addresses.ts'
-import { annotationsOf, at, conditions, fields, fieldsList, nameOf, string } from './fields.ts'
+import { controllerClaims } from './controller-routes.ts'
+import { annotationsOf, at, conditions, fields, fieldsList, nameOf, string, strings } from './fields.ts'
 import { findControllers } from './ingress-controllers.ts'
 import { ownershipOf } from './ingress-ownership.ts'
-import { decide, ingressClaims, routeClaims, type Candidate, type ClaimInput } from './route-claims.ts'
+import { decide, hostRankOf, ingressClaims, routeClaims, type Candidate, type ClaimInput } from './route-claims.ts'
 import { routingHints } from './routing-hints.ts'
 
 /**
@@ -31,14 +32,15 @@ export const facts: FactsOf<RoutingFacts> = (context, identifier) => {
     servicesSeen: snapshot.list('Service', challenge.namespace).is === 'seen'
   }
   const recorded = (kind: string): KubeObject[] => challenge.recorded ? challenge.objects.filter(object => object.kind === kind) : []
-  const candidates = [
+  const standing = [
     ...ingressClaims([...snapshot.byKind('Ingress'), ...recorded('Ingress')], input),
     ...routeClaims([...snapshot.byKind('HTTPRoute'), ...recorded('HTTPRoute')], input)
   ]
-  const planned = candidates.some(({ claim }) => claim.solver) ? undefined : plannedClaim(challenge, input)
-  const claims = decide(planned === undefined ? candidates : [...candidates, planned])
+  const planned = standing.some(({ claim }) => claim.solver) ? undefined : plannedClaim(challenge, input)
+  const candidates = planned === undefined ? standing : [...standing, planned]
+  const claims = decide([...candidates, ...controllerClaims(input, candidates)])
   const solverPods = challenge.objects.filter(({ kind }) => kind === 'Pod')
-  const hints = [...routingHints(snapshot, controllers, challenge.namespace, solverPods), ...claimHints(claims, snapshot.byKind('Ingress'))]
+  const hints = [...routingHints(snapshot, controllers, challenge.namespace, solverPods), ...claimHints(claims, snapshot.byKind('Ingress')), ...istioRedirects(snapshot.byKind('IstioGateway'), identifier.name)]
   const routing: Omit<RoutingFacts, 'evidence'> = {
     claims,
     classes: snapshot.byKind('IngressClass').map(object => ({
@@ -105,6 +107,12 @@ function claimHints (claims: RoutingFacts['claims'], ingresses: readonly KubeObj
     if (claim.solver && annotations.get('ingress.cilium.io/loadbalancer-mode') === 'dedicated') hint('address-per-ingress', 'ingress.cilium.io/loadbalancer-mode: dedicated')
     return hints
   })
+}
+
+/** A server of an Istio Gateway on port 80 that sends the name to HTTPS. */
+function istioRedirects (gateways: readonly KubeObject[], name: string): NonNullable<RoutingFacts['hints']> {
+  return gateways.filter(gateway => fieldsList(at(gateway.spec, 'servers')).some(server => at(server.port, 'number') === 80 && at(server.tls, 'httpsRedirect') === true && strings(server.hosts).some(host => hostRankOf(host.replace(/^.*\//, ''), name) > 0)))
+    .map(gateway => ({ kind: 'force-https', where: `Gateway ${gateway.metadata.namespace ?? ''}/${gateway.metadata.name} of Istio`, value: 'servers.tls.httpsRedirect: true' }))
 }
 
 function evidenceOf ({ claims, hints = [] }: Omit<RoutingFacts, 'evidence'>): Evidence[] {

@@ -103,6 +103,7 @@ function complaintsOf (object: KubeObject): { text: string, severity: Text['seve
       ...falseOnes(at(object.status, 'conditions'), ''),
       ...fieldsList(at(object.status, 'listeners')).flatMap(listener => falseOnes(listener.conditions, `listener ${string(listener.name)} `))
     ]
+    case 'Route': return fieldsList(at(object.status, 'ingress')).flatMap(router => falseOnes(router.conditions, `router ${string(router.routerName)} `))
     case 'APIService': return falseOnes(at(object.status, 'conditions'), '')
     default: return []
   }

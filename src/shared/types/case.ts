@@ -202,6 +202,8 @@ export interface IssuerFacts extends Fact {
 
 export interface ControllerFacts extends Fact {
   namespace: string
+  /** Name of the ServiceAccount that it runs as; absent when its Pod template does not say. */
+  serviceAccount?: string
   version?: string
   args: string[]
   env: Record<string, string>
@@ -273,7 +275,7 @@ export interface RoutingHint {
   value: string
 }
 export interface RouteClaim {
-  kind: 'Ingress' | 'HTTPRoute'
+  kind: 'Ingress' | 'HTTPRoute' | 'IngressRoute' | 'VirtualService' | 'HTTPProxy' | 'VirtualServer' | 'ApisixRoute' | 'Route'
   namespace: string
   name: string
   host: string
