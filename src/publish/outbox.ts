@@ -127,7 +127,7 @@ export class Outbox {
       if (busy.size >= room) break
       const now = clock.now()
       const key = row.state === 'sent' ? `edit:${this.#options.transport.name}` : row.state === 'intent' ? `post:${target}` : undefined
-      const at = key === undefined ? now : this.#pace.at(key, now)
+      const at = key === undefined ? now : this.#pace.at(key, now, keptFor(row))
       if (at > now) {
         next = Math.min(next ?? at, at)
         continue
@@ -154,7 +154,7 @@ export class Outbox {
       return
     }
     // Another one was faster: this one comes again with the next round.
-    if (paced !== undefined && !this.#pace.take(paced, this.#options.clock.now())) return
+    if (paced !== undefined && !this.#pace.take(paced, this.#options.clock.now(), keptFor(row))) return
     if (row.state === 'sent' && hasPlace(placeOf(row)) && transport.can.edit) return this.#edit(row, made)
     if (row.state === 'sent') return this.#cannotEdit(row, made)
     const claimed = await store.claim(row, lease)
@@ -405,5 +405,8 @@ export class Outbox {
     }
   }
 }
+
+/** A reply leaves one message of the channel's burst to the next notice. */
+const keptFor = ({ kind, state }: Delivery): number => state === 'intent' && (kind === 'slack-thread' || kind === 'slack-note') ? 1 : 0
 
 const describe = ({ class: kind, error, details = [] }: Failure): string => `${kind}: ${error}${details.length === 0 ? '' : ` (${details.join('; ')})`}`

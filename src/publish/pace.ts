@@ -17,16 +17,17 @@ export class Pace {
     this.#rateOf = rateOf
   }
 
-  /** When the next one may go: `now` or earlier means at once. */
-  at (key: string, now: Millis): Millis {
+  /** When the next one may go: `now` or earlier means at once. `keep` are left for what is more urgent. */
+  at (key: string, now: Millis, keep = 0): Millis {
     const bucket = this.#bucket(key, now)
-    const wait = bucket.tokens >= 1 ? 0 : Math.ceil((1 - bucket.tokens) / bucket.rate.perSecond * 1000)
+    const need = Math.min(bucket.rate.burst, 1 + keep)
+    const wait = bucket.tokens >= need ? 0 : Math.ceil((need - bucket.tokens) / bucket.rate.perSecond * 1000)
     return Math.max(now + wait, bucket.blockedUntil)
   }
 
   /** Takes one; false when it is not time yet. */
-  take (key: string, now: Millis): boolean {
-    if (this.at(key, now) > now) return false
+  take (key: string, now: Millis, keep = 0): boolean {
+    if (this.at(key, now, keep) > now) return false
     this.#bucket(key, now).tokens -= 1
     return true
   }

@@ -146,15 +146,6 @@ t.test('without a scope to read history a message is rather said twice than lost
   t.equal(slack.roots().length, 2)
 })
 
-t.test('one message a second for a channel, three at once', async t => {
-  const { slack, fire } = await deliveryWorld(t, { limits: { post: { perSecond: 5, burst: 3 } }, change: config => { config.slack.storm.threshold = 0 } })
-  await fire(Array.from({ length: 5 }, (_, index) => anAlert(`c${index}`)))
-  await slack.until(() => slack.roots().length === 5)
-  const times = slack.calls.filter(({ method }) => method === 'chat.postMessage').map(({ at }) => at)
-  t.ok(times[2]! - times[0]! < 150, 'three at once')
-  t.ok(times[4]! - times[0]! >= 350, 'the rest at the rate')
-})
-
 t.test('no Slack at all: everything is said in the log, once', async t => {
   const lines: string[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => { lines.push(line) } })

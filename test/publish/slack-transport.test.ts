@@ -105,6 +105,7 @@ t.test('the pace survives a clock that is set back', async t => {
   const now = 1_000_000
   t.same([pace.take('a', now), pace.take('a', now), pace.take('a', now), pace.take('a', now)], [true, true, true, false])
   t.equal(pace.at('a', now), now + 1_000)
+  t.equal(pace.at('a', now, 1), now + 2_000, 'a reply leaves one to the next notice')
   t.equal(pace.at('a', now - 500_000), now - 499_000, 'the same wait, not half an hour')
   pace.block('a', now - 500_000, 5_000)
   t.equal(pace.at('a', now - 600_000), now - 595_000)
