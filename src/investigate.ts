@@ -28,8 +28,8 @@ export function buildInvestigate (config: Config, clients: LookClients, clock: C
   return async alerts => {
     const [{ labels, annotations }] = alerts
     const { hints, domains, lint } = subjectHints(labels, annotations, { clusterLabel: config.clusterLabel, cluster: config.cluster })
-    const { deadline, logBytes } = config.collect
-    const observations = await collect({ alerts, hints, domains, lint }, clients, clock, { deadline, logBytes, certManagerNamespace: config.kubernetes.certManagerNamespace, recorded })
+    const { deadline, logBytes, ingressLogs } = config.collect
+    const observations = await collect({ alerts, hints, domains, lint }, clients, clock, { deadline, logBytes, ingressLogs, certManagerNamespace: config.kubernetes.certManagerNamespace, recorded })
     const incident = correlate(observations)
     diagnoser ??= diagnoserOf(config)
     return { observations, case: incident, diagnosis: (await diagnoser).diagnose(incident) }

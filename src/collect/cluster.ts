@@ -3,7 +3,7 @@ import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { LogLook, LogRole } from '../shared/types/observations.ts'
 import { componentOf, findCertManager, type CertManager } from './cert-manager.ts'
 import { keepControllerKinds, routeKinds, settingKinds } from './controller-kinds.ts'
-import { conditionOf, created, list, text } from './fields.ts'
+import { at, conditionOf, created, list, text } from './fields.ts'
 import type { Gathering } from './gathering.ts'
 import { readLogs, type LogSource } from './logs.ts'
 import { eventBears, ingressBears, isControllerConfig, isDoor, isDoorkeeper, isSolverObject, neighbours, outline, routeBears, slim } from './relevance.ts'
@@ -42,7 +42,7 @@ export function startEarly (gathering: Gathering, namespace: string | undefined,
   return { version, certManager }
 }
 
-export interface RestSettings { domains: string[], since: Millis, narrowSince: Millis, logBytes: number }
+export interface RestSettings { domains: string[], since: Millis, narrowSince: Millis, logBytes: number, ingressLogs: boolean }
 
 /** Everything else of the case, once the subject is known: keeps what bears on it and reads the logs. */
 export async function readRest (gathering: Gathering, early: Early, resolved: Resolved, settings: RestSettings): Promise<{ clusterResourceNamespace?: string, logs: LogLook[] }> {
@@ -194,13 +194,23 @@ async function webhookPods (gathering: Gathering, certManager: CertManager, grou
   return { namespaces, pods: found.slice(0, 10) }
 }
 
+const hasRestarted = (pod: KubeObject): boolean => list(pod, 'status', 'containerStatuses').some(status => Number(at(status, 'restartCount') ?? 0) > 0)
+
+/** Pods of the ingress and gateway controllers; so many show where a request went. */
+async function doorPods (gathering: Gathering): Promise<KubeObject[]> {
+  const workloads = [...await gathering.items('deployments.apps', { partial: true }), ...await gathering.items('daemonsets.apps', { partial: true })].filter(isDoor)
+  const places = [...new Set(workloads.map(({ metadata }) => metadata.namespace))].slice(0, 6)
+  const found = await Promise.all(places.map(async namespace => (await gathering.items('pods', { namespace })).filter(pod => workloads.some(({ metadata }) => metadata.namespace === namespace && pod.metadata.name.startsWith(`${metadata.name}-`)))))
+  return found.flat().slice(0, 8)
+}
+
 async function readLogs_ (gathering: Gathering, certManager: CertManager, { chain, subject }: Resolved, webhookGroups: string[], settings: RestSettings): Promise<LogLook[]> {
   const sources: LogSource[] = []
   for (const pod of certManager.pods) {
     const component = componentOf(pod)
     if (component === 'controller') sources.push({ pod, role: 'controller' })
     // A healthy webhook has nothing to say that the API's own error text does not.
-    else if (component !== undefined && conditionOf(pod, 'Ready')?.status === 'False') sources.push({ pod, role: component })
+    else if (component !== undefined && (conditionOf(pod, 'Ready')?.status === 'False' || hasRestarted(pod))) sources.push({ pod, role: component })
   }
   if (webhookGroups.length > 0) for (const pod of (await webhookPods(gathering, certManager, webhookGroups)).pods) sources.push({ pod, role: 'dns-webhook' })
   const { namespace } = subject
@@ -208,6 +218,11 @@ async function readLogs_ (gathering: Gathering, certManager: CertManager, { chai
     const attempt = new Set(chain.challenges.map(({ metadata }) => metadata.uid))
     const pods = (await gathering.items('pods', { namespace })).filter(isSolverObject)
     for (const pod of pods.filter(each => attempt.size === 0 || (each.metadata.ownerReferences ?? []).length === 0 || each.metadata.ownerReferences!.some(({ uid }) => attempt.has(uid))).slice(0, 10)) sources.push({ pod, role: 'solver' })
+  }
+  if (settings.ingressLogs && chain.challenges.some(challenge => text(challenge, 'spec', 'type') === 'HTTP-01')) {
+    // Most access logs tell the path and not the host, so that only the token tells whose request it was.
+    const tokens = chain.challenges.map(challenge => text(challenge, 'spec', 'token')).filter(token => token !== '')
+    for (const pod of await doorPods(gathering)) sources.push({ pod, role: 'ingress', needles: tokens })
   }
   const names = [chain.certificate?.metadata.name, chain.certificateName, chain.request?.metadata.name, chain.order?.metadata.name, ...chain.challenges.map(({ metadata }) => metadata.name), subject.certificate?.name, subject.order?.name]
   const urls = [text(chain.order, 'status', 'url'), ...list(chain.order, 'status', 'authorizations').map(authorization => text(authorization, 'url'))].map(url => url.replace(/^https?:\/\/[^/]+/, '')).filter(path => path.length > 8)

@@ -8,6 +8,8 @@ export interface LogFilterOptions {
   foreign?: boolean
   /** Short logs of which every line tells something: the solver's. */
   all?: boolean
+  /** Nothing but lines with a needle: access logs, of which every other line is somebody else's. */
+  only?: boolean
   maxLines?: number
   maxBytes?: number
 }
@@ -53,11 +55,13 @@ export class LogFilter {
   private continuation = 0
   private readonly folds = new Map<string, { count: number, last?: Kept }>()
 
-  constructor ({ needles, foreign = false, all = false, maxLines = 20_000, maxBytes = 4_000_000 }: LogFilterOptions) {
+  constructor ({ needles, foreign = false, all = false, only = false, maxLines = 20_000, maxBytes = 4_000_000 }: LogFilterOptions) {
     const wanted = narrow(needles).map(needle => Buffer.from(needle).toString('latin1').replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'))
     this.own = wanted.length === 0 ? undefined : new RegExp(wanted.join('|'))
-    this.late = new RegExp([...troubles, ...wanted].join('|'), 'g')
-    this.early = new RegExp([...troubles, ...startup, ...wanted].join('|'), 'g')
+    // Without anything wanted nothing fits.
+    const alone = only ? wanted.length === 0 ? ['(?!)'] : wanted : undefined
+    this.late = new RegExp((alone ?? [...troubles, ...wanted]).join('|'), 'g')
+    this.early = new RegExp((alone ?? [...troubles, ...startup, ...wanted]).join('|'), 'g')
     this.foreign = foreign
     this.all = all
     this.maxLines = maxLines

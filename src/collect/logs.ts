@@ -6,7 +6,8 @@ import { list, text } from './fields.ts'
 import type { Gathering } from './gathering.ts'
 import { LogFilter } from './log-filter.ts'
 
-export interface LogSource { pod: KubeObject, role: LogRole }
+/** `needles` instead of those of all, for logs of which nothing else is of interest. */
+export interface LogSource { pod: KubeObject, role: LogRole, needles?: string[] }
 
 export interface LogSettings {
   needles: string[]
@@ -23,13 +24,13 @@ const sidecars = /^(istio-proxy|linkerd-proxy|vault-agent|fluent|filebeat|datado
 
 /** Reads the logs of these Pods side by side: each container, and what it said before its last restart. */
 export async function readLogs (gathering: Gathering, sources: LogSource[], settings: LogSettings): Promise<LogLook[]> {
-  const wanted = sources.flatMap(({ pod, role }) => list(pod, 'spec', 'containers').map(container => text(container, 'name')).filter(name => name !== '' && !sidecars.test(name)).flatMap(container => {
+  const wanted = sources.flatMap(({ pod, role, needles }) => list(pod, 'spec', 'containers').map(container => text(container, 'name')).filter(name => name !== '' && !sidecars.test(name)).flatMap(container => {
     const status = list(pod, 'status', 'containerStatuses').find(entry => text(entry, 'name') === container)
     const restarts = (status as { restartCount?: unknown } | undefined)?.restartCount
-    const place = { namespace: pod.metadata.namespace ?? '', pod: pod.metadata.name, container, role }
+    const place = { namespace: pod.metadata.namespace ?? '', pod: pod.metadata.name, container, role, own: needles }
     return [{ ...place, previous: false }, ...(typeof restarts === 'number' && restarts > 0 ? [{ ...place, previous: true }] : [])]
   }))
-  return Promise.all(wanted.map(place => readOne(gathering, place, settings)))
+  return Promise.all(wanted.map(({ own, ...place }) => readOne(gathering, place, own === undefined ? settings : { ...settings, needles: own, since: settings.narrowSince })))
 }
 
 async function readOne (gathering: Gathering, place: Omit<LogLook, 'look'>, settings: LogSettings): Promise<LogLook> {
@@ -50,7 +51,7 @@ async function readOne (gathering: Gathering, place: Omit<LogLook, 'look'>, sett
 }
 
 async function read (gathering: Gathering, { namespace, pod, container, previous, role }: Omit<LogLook, 'look'>, { needles, limitBytes }: LogSettings, since: Millis): Promise<LogLook['look']> {
-  const filter = new LogFilter({ needles, foreign: role === 'dns-webhook' || role === 'ingress', all: role === 'solver' })
+  const filter = new LogFilter({ needles, foreign: role === 'dns-webhook', only: role === 'ingress', all: role === 'solver' })
   const answer = await gathering.kubernetes.log({ namespace, pod, container, previous, sinceTime: since }, chunk => { filter.write(chunk) }, { limitBytes, signal: gathering.signal })
   if (answer.is !== 'seen') return answer
   const { lines, droppedLines, cut } = filter.finish()

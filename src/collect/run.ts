@@ -25,6 +25,8 @@ export interface CollectOptions {
   deadline?: Millis
   /** Bytes read of one container's log (50 MB). */
   logBytes?: number
+  /** The ingress controllers' logs are read for the challenge path. */
+  ingressLogs?: boolean
   certManagerNamespace?: string
   /** What the flight recorder kept. */
   recorded?: (query: { namespace: string, since: Millis, orders?: string[] }) => Promise<RecordedState[]>
@@ -54,7 +56,7 @@ export async function collect (request: CollectRequest, clients: CollectClients,
     const domains = knownNames(resolved, request.domains)
     const since = Math.min(startsAt, anchorOf(resolved, startsAt)) - day
     const [cluster, outside, recorded] = await Promise.all([
-      readRest(gathering, early, resolved, { domains, since, narrowSince: attemptStart(resolved, startsAt), logBytes }),
+      readRest(gathering, early, resolved, { domains, since, narrowSince: attemptStart(resolved, startsAt), logBytes, ingressLogs: options.ingressLogs === true }),
       askOutside(gathering, early.certManager, resolved, request.domains, clients, clock),
       readRecorded(options, resolved.subject, since)
     ])

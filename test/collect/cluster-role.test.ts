@@ -68,7 +68,7 @@ t.test('taken away rule by rule, the diagnosis comes without what the rule guard
       t.ok(less.diagnosis.unavailable.some(({ fix }) => fix?.includes(`apiGroups: ["${group}"], resources: ["${plural}"], verbs: ["get"`)), `${resource} is named with its rule`)
     }
     if (own.includes('pods/log')) t.ok(less.diagnosis.unavailable.some(({ fix }) => fix?.includes('pods/log')), 'the log is named with its rule')
-    const guardsTheChain = own.some(resource => /cert-manager\.io$/.test(resource))
+    const guardsTheChain = own.some(resource => resource.endsWith('cert-manager.io'))
     if (!guardsTheChain) t.equal(less.diagnosis.causes[0]?.id, whole.diagnosis.causes[0]?.id, `${title}: the cause is still found`)
   }
 })

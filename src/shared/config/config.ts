@@ -25,7 +25,7 @@ export interface Config {
   }
   pages: { tokens: string[] }
   kubernetes: { kubeconfig?: string, certManagerNamespace?: string }
-  collect: { deadline: Millis, logBytes: number, concurrency: number }
+  collect: { deadline: Millis, logBytes: number, concurrency: number, /** The ingress controllers' logs are read for the challenge path. */ ingressLogs: boolean }
   probes: {
     enabled: boolean
     /** Addresses or `address:port` of the cluster's resolver; empty: /etc/resolv.conf. */

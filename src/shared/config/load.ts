@@ -47,7 +47,8 @@ export function loadConfig (env: Environment, options: { file?: string } = {}): 
     collect: {
       deadline: duration(file.collect?.deadline, '5s'),
       logBytes: size(file.collect?.logBytes, 50 * 1_048_576),
-      concurrency: file.collect?.concurrency ?? 4
+      concurrency: file.collect?.concurrency ?? 4,
+      ingressLogs: file.collect?.ingressLogs ?? false
     },
     probes: {
       enabled: probes ?? file.probes?.enabled ?? true,

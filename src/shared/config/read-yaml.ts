@@ -13,7 +13,7 @@ export interface ConfigFile {
   clusterLabel?: string
   webhook?: { queueLimit?: number, bodyLimit?: number | string }
   kubernetes?: { kubeconfig?: string, certManagerNamespace?: string }
-  collect?: { deadline?: string, logBytes?: number | string, concurrency?: number }
+  collect?: { deadline?: string, logBytes?: number | string, concurrency?: number, ingressLogs?: boolean }
   probes?: {
     enabled?: boolean, clusterResolvers?: string[], publicResolvers?: string[], dohResolvers?: string[], allow?: string[], contact?: string,
     outside?: { name: string, url: string, tokenEnv?: string, ca?: string }[], interval?: string

@@ -59,6 +59,10 @@ export interface AcmeTriageConfiguration {
     deadline?: Duration
     logBytes?: Size
     /**
+     * Read the ingress controllers' logs for the challenge path (off by default: they are large and hold visitors' addresses)
+     */
+    ingressLogs?: boolean
+    /**
      * Incidents looked at side by side
      */
     concurrency?: number
