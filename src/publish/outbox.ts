@@ -26,6 +26,8 @@ export interface Limits {
   /** First wait after an answer was lost; the next ones double up to `longest`. */
   first: Millis
   longest: Millis
+  /** A call that was taken and never answered is looked for so long before it is repeated: a hanging Slack shows late what it has. */
+  patience: Millis
   /** Calls under way in one channel. */
   concurrency: number
   /** How long a message is still worth sending. */
@@ -40,6 +42,7 @@ const slackLimits: Limits = {
   digestGap: 2_000,
   first: 5_000,
   longest: 600_000,
+  patience: 45_000,
   concurrency: 6,
   useful: 3 * 86_400_000
 }
@@ -234,6 +237,11 @@ export class Outbox {
       await this.#store(() => store.settle(claimed, { state: 'ambiguous', run_at: now + this.#waitFor(row, found.failure), last_error: `looking for it: ${found.failure.error}` }))
       return
     }
+    const { patientUntil = 0 } = row.payload
+    if (found.is === 'missing' && patientUntil > now && patientUntil - now <= this.#limits.patience) {
+      await this.#store(() => store.settle(claimed, { state: 'ambiguous', run_at: Math.min(patientUntil, now + this.#limits.first * 3), last_error: 'not answered and not to be seen yet' }))
+      return
+    }
     this.#options.metrics?.delivery(row.kind, found.is === 'found' ? 'adopted' : found.is === 'missing' ? 'not-arrived' : 'cannot-look')
     log.info({ delivery: row.id, kind: row.kind, found: found.is }, 'looked for a message whose answer was lost')
     if (found.is === 'found') {
@@ -259,7 +267,7 @@ export class Outbox {
     this.#notice(row, failure)
     if (now - row.created_at > this.#limits.useful) return void await patch({ state: 'dead' })
     switch (failure.class) {
-      case 'unclear': return void await patch({ state: 'ambiguous', run_at: now + this.#waitFor(row, failure) })
+      case 'unclear': return void await patch({ state: 'ambiguous', run_at: now + this.#waitFor(row, failure), ...(failure.error === 'timeout' ? { payload: { patientUntil: now + this.#limits.patience } } : {}) })
       case 'rate': return void await patch({ state: 'intent', run_at: now + (failure.retryAfter ?? 30_000) })
       case 'unsent': return void await patch({ state: 'intent', run_at: now + this.#waitFor(row, failure) })
       case 'credentials': return void await patch({ state: 'intent', run_at: now })

@@ -14,6 +14,8 @@ export interface DeliveryPayload {
   shown?: { state: string, cause: string, urgency: string, hash: string }
   /** Blocks were refused: plain text from now on. */
   plain?: boolean
+  /** Slack took the call and never answered: until then the message is only looked for, not repeated. */
+  patientUntil?: Millis
   /** How often the message was posted anew because somebody removed it. */
   generation?: number
   /** The channel that would not take it. */
@@ -137,6 +139,8 @@ export interface DeliveryStore {
 
 /** Replicas take turns at choosing channels: two that saw the same storm would begin two digests. */
 const assignLock = 7_202
+/** What was under way when the process died may have been taken by a Slack that had not answered yet. */
+const recoveryPatience: Millis = 15_000
 const openStates: DeliveryState[] = ['intent', 'ambiguous', 'sending']
 /** Given to nobody before the storm is over. */
 const never = 8_640_000_000_000_000
@@ -151,8 +155,13 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
       if (context.dialect !== 'sqlite') return { ambiguous: 0 }
       await database.updateTable('delivery').set({ lease_until: null }).where('lease_until', 'is not', null).execute()
       // Nothing of a dead process is still under way after a moment; looking at once could be too early.
-      const rows = await database.updateTable('delivery').set({ state: 'ambiguous', run_at: now + 2_000, last_error: 'the process ended while this was being sent' })
-        .where('state', '=', 'sending').returning('id').execute()
+      const rows = await database.selectFrom('delivery').select(['id', 'payload']).where('state', '=', 'sending').execute()
+      for (const { id, payload } of rows) {
+        await database.updateTable('delivery').where('id', '=', id).set({
+          state: 'ambiguous', run_at: now + 2_000, last_error: 'the process ended while this was being sent',
+          payload: JSON.stringify({ ...JSON.parse(payload) as DeliveryPayload, patientUntil: now + recoveryPatience })
+        }).execute()
+      }
       return { ambiguous: rows.length }
     },
 
