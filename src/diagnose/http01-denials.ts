@@ -22,7 +22,9 @@ export function deniedObject ({ core }: Text, solver: SolverFacts | undefined): 
   const named = quoted === undefined ? undefined : plurals.find(([pattern]) => pattern.test(quoted.replace(/^(pod|service|httproute)$/, '$1s')))?.[1]
   if (named !== undefined) return named
   if (new RegExp(`webhook "(${ingressWebhooks})"`, 'i').test(text)) return 'Ingress'
-  const policy = text.replace(/^.*?(denied the request|failed calling webhook)/i, '').replaceAll(/cm-acme-http-solver-\w+/g, '')
+  if (/webhook "[^"]*(sidecar-inject|mpod\.|pod-identity|proxy-injector|(^|[.-])pods?[.-])[^"]*"/i.test(text)) return 'Pod'
+  // The address of a webhook that cannot be called speaks of TLS and Services of its own.
+  const policy = text.replace(/^.*?(denied the request|failed calling webhook)/i, '').replaceAll(/cm-acme-http-solver-\w+|"?https?:\/\/\S+|(dial tcp|x509|tls: ).*$/gi, '')
   const spoken = words.find(([pattern]) => pattern.test(policy))?.[1]
   if (spoken !== undefined) return spoken
   if (solver === undefined) return undefined

@@ -97,7 +97,7 @@ function failureIn (text: Text, by: 'ca' | 'self-check'): Failure | undefined {
   return { ...common, kind: 'other' }
 }
 
-const looksLikeToken = (words: string): boolean => /\(got "[\w-]{43}\.[\w-]{43}"|but got: [\w-]{20,24}\.* ?\(truncated\)|but got: [\w-]{40,44}\.[\w-]{40,44}/.test(words)
+const looksLikeToken = (words: string): boolean => /(got|!=) ["[][\w-]{43}\.[\w-]{43}["\]]|but got: [\w-]{20,24}\.* ?\(truncated\)|but got: [\w-]{40,44}\.[\w-]{40,44}/.test(words)
 
 const connectionKinds: readonly [RegExp, FailureKind][] = [
   [/no such host|nxdomain|no valid (a|aaaa|ip)|could not resolve|server misbehaving|servfail|refused looking up|looking up (a|aaaa) for|lookup \S+( on \S+)?: /i, 'dns'],

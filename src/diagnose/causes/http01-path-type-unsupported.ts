@@ -21,6 +21,8 @@ export default defineCause({
   texts: [
     { in: andObjects, match: 'cannot be used with pathtype (?P<pathType>\\w+)', confidence: 'proven' },
     { in: andObjects, match: '(unsupported|invalid|unknown) path ?type "?(?P<pathType>exact|implementationspecific)', confidence: 'proven' },
+    // OpenShift's router makes a Route of an Ingress, and of Exact paths it makes none.
+    { in: andObjects, match: '(?P<pathType>exact|implementationspecific) path ?type is not implemented', confidence: 'proven' },
     { in: andObjects, match: 'path ?type "?(?P<pathType>exact|implementationspecific)"? (is )?not (be )?supported', confidence: 'proven' }
   ],
   related: ['http01-ingress-rejected', 'http01-ingress-host-conflict', 'http01-other-backend-answers'],

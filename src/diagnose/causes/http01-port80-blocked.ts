@@ -21,10 +21,11 @@ export default defineCause({
     { do: 'Then start a new attempt.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
   ],
   texts: [
-    ...saidByCa('timeout during connect', { confidence: 'proven', variant: 'timeout' }),
+    // After a redirect to HTTPS it is port 443 that is closed.
+    ...saidByCa('timeout during connect', { confidence: 'proven', variant: 'timeout', unless: 'fetching https:' }),
     ...saidByCa('dial tcp \\S+:80: (i/o timeout|connect: (connection|operation) timed out)', { confidence: 'proven', variant: 'timeout' }),
     ...saidByCa('connection refused', { confidence: 'proven', variant: 'refused', unless: ':443: connect|fetching https:' }),
-    ...saidByCa('(network (is )?unreachable|no route to host)', { confidence: 'likely', variant: 'timeout' }),
+    ...saidByCa('(network (is )?unreachable|no route to host)', { confidence: 'likely', variant: 'timeout', unless: 'fetching https:' }),
     ...saidByCa('could not connect to validation target', { confidence: 'possible' })
   ],
   related: ['http01-dns-points-elsewhere', 'http01-dns-ipv6-broken', 'http01-hairpin-blocked', 'http01-load-balancer-not-synced'],

@@ -18,7 +18,8 @@ export default defineCause({
     'Let one ACME client own the name: stop certbot, a hosting panel, or the other cluster; remove the left-over solver.'
   ],
   texts: [
-    ...saidByCa('(?:did not match this challenge|does not match).*\\(got "[\\w-]{43}\\.[\\w-]{43}"', { confidence: 'proven' }),
+    // `(got "…")` since 2021, `!= […]` and `!= "…"` before (Boulder va/http.go).
+    ...saidByCa('(?:did not match this challenge|does not match).*(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]', { confidence: 'proven' }),
     ...selfCheckSays('but got: [\\w-]{20,24}\\.* ?\\(truncated\\)|but got: [\\w-]{40,44}\\.[\\w-]{40,44}', { confidence: 'likely' }),
     { in: everywhere, match: 'multiple existing challenge solver (pods|services|ingresses) found|multiple httproutes found', confidence: 'possible' },
     { in: everywhere, match: 'found existing solver (pod|service|ingress).{0,120}does not have an appropriate ownerreference', confidence: 'possible' }
@@ -34,7 +35,8 @@ export default defineCause({
     if (best !== undefined && best.rule.confidence !== 'possible') return { is: 'found', confidence: best.rule.confidence, blanks: { what }, because: [best] }
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
     const probe = [reading.outside, reading.inside].find(item => item?.outcome === 'other-token' || item?.bodyKind === 'other-key-authorization')
-    if (probe !== undefined) return { is: 'found', confidence: 'likely', blanks: { what: 'seen by our own request' }, because: [probe === reading.outside ? 'probeFromOutside' : 'probeFromCluster'] }
+    // Asked for a token that nobody has, an honest solver of the real one may answer with it behind a rewrite.
+    if (probe !== undefined) return { is: 'found', confidence: probe.tokenAsked ? 'likely' : 'possible', blanks: { what: 'seen by our own request' }, because: [probe === reading.outside ? 'probeFromOutside' : 'probeFromCluster'] }
     // Said in passing by most healthy retries: only when it keeps being said.
     if (best !== undefined && best.text.count > 3 && reading.failure !== undefined) return { is: 'found', confidence: 'possible', blanks: { what: 'duplicate solver objects' }, because: [best] }
     return notApplicable
