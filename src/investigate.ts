@@ -4,9 +4,11 @@ import { collect } from './collect/run.ts'
 import { correlate } from './correlate/correlate.ts'
 import { causes as catalogue } from './diagnose/index.ts'
 import { loadLocalCauses } from './diagnose/local-causes.ts'
+import { policyFaults } from './diagnose/policy.ts'
 import { buildDiagnoser, diagnose, type Diagnoser } from './diagnose/run.ts'
 import type { KubernetesClient } from './shared/clients/kubernetes.ts'
 import type { Config } from './shared/config/config.ts'
+import { TriageError } from './shared/errors.ts'
 import type { Case } from './shared/types/case.ts'
 import type { Alert, Clock, Millis } from './shared/types/common.ts'
 import type { Diagnosis } from './shared/types/diagnosis.ts'
@@ -40,6 +42,13 @@ export function buildInvestigate (config: Config, clients: LookClients, clock: C
 export async function compileCatalogue ({ causes, causesDirectory }: Config): Promise<Diagnoser> {
   const local = causesDirectory === undefined ? [] : (await loadLocalCauses(causesDirectory, catalogue)).causes
   return buildDiagnoser([...catalogue, ...local], causes)
+}
+
+/** Refuses a policy for causes or thresholds that do not exist: a typing error must not switch anything off in silence. */
+export async function checkPolicy ({ causes, causesDirectory }: Config): Promise<void> {
+  const local = causesDirectory === undefined ? [] : (await loadLocalCauses(causesDirectory, catalogue)).causes
+  const [fault] = policyFaults(causes, [...catalogue, ...local])
+  if (fault !== undefined) throw new TriageError('CONFIG_INVALID', { where: fault.path, why: fault.why, fix: 'acme-triage causes lists the catalogue with its thresholds.' })
 }
 
 async function diagnoserOf (config: Config): Promise<Diagnoser> {

@@ -3,29 +3,10 @@ import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
 import { reasonOf, TriageError } from '../shared/errors.ts'
 import type { Alert, Millis } from '../shared/types/common.ts'
-import { fingerprint } from './fingerprint.ts'
+import type { AlertmanagerWebhook } from '../shared/types/generated/alertmanager-webhook.ts'
+import { fingerprint } from '../shared/fingerprint.ts'
 
-/** The body as schemas/alertmanager-webhook.schema.json lets it through. */
-interface WebhookBody {
-  version: '4' | '1'
-  receiver?: string | null
-  status?: 'firing' | 'resolved'
-  groupKey?: string | null
-  externalURL?: string | null
-  truncatedAlerts?: number | null
-  notification_reason?: string | null
-  alerts: WebhookAlert[]
-}
-
-interface WebhookAlert {
-  status?: 'firing' | 'resolved'
-  labels: Record<string, string>
-  annotations?: Record<string, string | null> | null
-  startsAt?: string | null
-  endsAt?: string | null
-  generatorURL?: string | null
-  fingerprint?: string | null
-}
+type WebhookAlert = AlertmanagerWebhook['alerts'][number]
 
 /** A notification in our own words, and what had to be cut to keep it. */
 export interface Notification {
@@ -46,7 +27,7 @@ const entriesKept = 300
 const schema = JSON.parse(readFileSync(new URL('../../schemas/alertmanager-webhook.schema.json', import.meta.url), 'utf8')) as object
 const ajv = new Ajv({ strict: true, strictTypes: false, allErrors: false, coerceTypes: false, removeAdditional: false, useDefaults: false })
 addFormats.default(ajv)
-const validate = ajv.compile<WebhookBody>(schema)
+const validate = ajv.compile<AlertmanagerWebhook>(schema)
 
 /** Reads a webhook body; throws a TriageError whose message is meant for the sender's log. */
 export function readBody (text: string, now: Millis): Notification {

@@ -13,6 +13,7 @@ export async function run (_values: string[], options: { config?: string }): Pro
   // In a burst V8 would let its nursery grow to 100 MB and more, and keep it: short lives need no such room.
   setFlagsFromString('--semi-space-growth-factor=1')
   const config = loadConfig(process.env, { file: options.config })
+  if (Object.keys(config.causes).length > 0) await (await import('../investigate.ts')).checkPolicy(config)
   const log = buildLog({ level: config.log.level, secrets: secretsOf(config) })
   const clock = { now: () => Date.now() }
   const clients = await openClients(config, clock, log)

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fingerprint } from '../../src/publish/annotations/fingerprint.ts'
+import { fingerprint } from '../../src/shared/fingerprint.ts'
 import { startFakeSlack, type FakeSlack } from '../support/fake-slack.ts'
 import { eventually, freePort } from '../support/real-alertmanager.ts'
 

@@ -36,6 +36,8 @@ export interface FakeSlack {
   /** Tokens that are good; empty: all. */
   tokens: Set<string>
   scopes: string[]
+  /** Milliseconds that each call takes before anything happens. */
+  latency: number
   channels: Map<string, { archived?: boolean, member?: boolean }>
   roots (): KeptMessage[]
   replies (ts: string): KeptMessage[]
@@ -58,8 +60,12 @@ export async function startFakeSlack (port = 0): Promise<FakeSlack> {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
-      answer(request, response, Buffer.concat(chunks))
-      for (const check of waiting) check()
+      const take = (): void => {
+        answer(request, response, Buffer.concat(chunks))
+        for (const check of waiting) check()
+      }
+      if (fake.latency > 0) setTimeout(take, fake.latency)
+      else take()
     })
     request.on('error', () => {})
   })
@@ -76,6 +82,7 @@ export async function startFakeSlack (port = 0): Promise<FakeSlack> {
     hooks: [],
     fault: () => undefined,
     tokens: new Set(),
+    latency: 0,
     scopes: ['chat:write', 'channels:history', 'files:write'],
     channels: new Map(),
     roots: () => messages.filter(({ thread_ts: thread }) => thread === undefined),

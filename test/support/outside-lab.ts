@@ -17,10 +17,14 @@ export function dnsReply (query: Query, answers: packet.Answer[], extra: Partial
 
 /** A zone file in short: `name type` → data; names not listed are NXDOMAIN. */
 export function zone (records: Record<string, string[]>, flags = 0): DnsBehaviour {
+  const names = new Set(Object.keys(records).flatMap((key) => {
+    const labels = key.split(' ')[0]!.split('.')
+    return labels.map((_, index) => labels.slice(index).join('.'))
+  }))
   return (query) => {
     const { name, type } = query.questions![0]!
     const answers: packet.Answer[] = []
-    let at = name
+    let at = name.toLowerCase()
     for (let hops = 0; hops < 8; hops++) {
       const own = records[`${at} ${type}`]
       if (own !== undefined) { answers.push(...own.map((data) => toRecord(at, type, data))); break }
@@ -29,7 +33,7 @@ export function zone (records: Record<string, string[]>, flags = 0): DnsBehaviou
       answers.push({ type: 'CNAME', name: at, ttl: 60, data: target })
       at = target
     }
-    const known = Object.keys(records).some((key) => key.split(' ')[0] === at || key.split(' ')[0]!.endsWith(`.${at}`))
+    const known = names.has(at)
     return packet.encode({ id: query.id, type: 'response', flags: packet.RECURSION_DESIRED | flags | (known ? 0 : 3), questions: query.questions, answers })
   }
 }

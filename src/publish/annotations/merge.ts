@@ -1,6 +1,6 @@
 import type { LiveAlert, PostedAlert } from '../../shared/clients/alertmanager.ts'
 import type { Millis } from '../../shared/types/common.ts'
-import { fingerprint } from './fingerprint.ts'
+import { fingerprint } from '../../shared/fingerprint.ts'
 
 /** Our names begin so; nothing else on an alert is ever touched. */
 export const ourPrefix = 'acme_triage_'

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { hopHeader, type AlertmanagerClient } from '../../shared/clients/alertmanager.ts'
 import type { AnnotationTargetStore } from '../../shared/store/annotation-targets.ts'
 import type { Clock, Millis } from '../../shared/types/common.ts'
-import { fingerprint } from './fingerprint.ts'
+import { fingerprint } from '../../shared/fingerprint.ts'
 import { carries, merged } from './merge.ts'
 
 /** One alert of a sender's body; unknown fields stay where they are. */

@@ -2,37 +2,11 @@ import { readFileSync } from 'node:fs'
 import { Ajv, type ErrorObject } from 'ajv'
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml'
 import { reasonOf, TriageError } from '../errors.ts'
+import type { AcmeTriageConfiguration } from '../types/generated/config.ts'
 import { nearest } from './nearest.ts'
 
 /** The YAML as schemas/config.schema.json lets it through: durations and sizes are still text. */
-export interface ConfigFile {
-  listen?: string
-  dataDir?: string
-  publicUrl?: string
-  cluster?: string
-  clusterLabel?: string
-  webhook?: { queueLimit?: number, bodyLimit?: number | string }
-  kubernetes?: { kubeconfig?: string, certManagerNamespace?: string }
-  collect?: { deadline?: string, logBytes?: number | string, concurrency?: number, ingressLogs?: boolean }
-  probes?: {
-    enabled?: boolean, clusterResolvers?: string[], publicResolvers?: string[], dohResolvers?: string[], allow?: string[], contact?: string,
-    outside?: { name: string, url: string, tokenEnv?: string, ca?: string }[], interval?: string
-  }
-  recorder?: { enabled?: boolean, keep?: string, maxBytes?: number | string }
-  slack?: {
-    channel?: string, fallbackChannel?: string, apiUrl?: string, webhookStyle?: 'slack' | 'mattermost', operators?: string[],
-    storm?: { threshold?: number, window?: string }, flapWindow?: string,
-    routes?: { channel: string, namespace?: string, labels?: Record<string, string>, issuer?: string, cause?: string, severity?: string }[],
-    mention?: { id: string, below?: string }
-  }
-  alertmanager?: { urls?: string[], headers?: Record<string, string>, ca?: string, mode?: 'api' | 'tee' | 'relay' | 'metric' | 'off', poll?: string, hold?: string }
-  outgoing?: { url: string, secretEnv?: string }[]
-  causes?: Record<string, { off?: boolean, lowest?: 'proven' | 'likely' | 'possible', thresholds?: Record<string, number>, runbook?: string, channel?: string }>
-  causesDirectory?: string
-  retention?: string
-  runbookUrl?: string
-  log?: { level?: string }
-}
+export type ConfigFile = AcmeTriageConfiguration
 
 const schema = new URL('../../../schemas/config.schema.json', import.meta.url)
 /** Words that people put into a file although they are secrets, and where each belongs. */
