@@ -162,6 +162,8 @@ export class LogAttribution {
     }
     const place = /\bin (?:the )?namespace:? "([a-z0-9-]+)"/.exec(text)?.[1]
     if (place !== undefined && place !== scope.namespace) return 'other'
+    // A right that is missing in the namespace concerns every attempt there.
+    if (place !== undefined && /is forbidden: User "/.test(text)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
     const group = /\((?:get|post|put|create) [a-z0-9-]+\.([a-z0-9.-]+)\)/.exec(text)?.[1]
     if (group !== undefined) return scope.webhookGroups.has(group) ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
     return undefined

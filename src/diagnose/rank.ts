@@ -45,12 +45,14 @@ export const explains: Record<string, readonly string[]> = {
   'http01-dns-private-address': ['http01-dns-record-missing'],
   'domain-delegation-broken': ['http01-dns-resolution-failed', 'http01-dns-record-missing', 'dns01-nameserver-failing'],
   'dns01-dnssec-invalid': ['dns01-nameserver-failing'],
-  'dns01-secret-missing': ['issuer-not-ready'],
+  'dns01-secret-missing': ['issuer-not-ready', 'dns01-not-propagated'],
   'dns01-cname-delegation-broken': ['dns01-not-propagated', 'dns01-zone-not-found'],
   'dns01-wrong-hosted-zone': ['dns01-not-propagated'],
-  'dns01-split-horizon': ['dns01-not-propagated'],
+  'dns01-split-horizon': ['dns01-not-propagated', 'dns01-nameserver-failing'],
+  // A webhook that swallows its provider's error says "presented", and the record never comes.
+  ...Object.fromEntries(['dns01-credentials-rejected', 'dns01-permission-denied', 'dns01-zone-not-found', 'dns01-webhook-config-invalid', 'dns01-provider-error', 'dns01-update-refused', 'dns01-webhook-forbidden[secret-reader]'].map(id => [id, ['dns01-not-propagated']])),
   'dns01-search-domain-hijack': ['dns01-zone-not-found', 'dns01-not-propagated'],
-  'dns01-provider-throttled': ['dns01-provider-error'],
+  'dns01-provider-throttled': ['dns01-provider-error', 'dns01-not-propagated'],
   'wildcard-needs-dns01': ['issuer-no-matching-solver'],
   'issuer-solver-invalid': ['issuer-no-matching-solver'],
   'acme-server-unreachable': ['issuer-not-ready'],
@@ -97,6 +99,7 @@ export function compareFindings (a: Finding, b: Finding): number {
     authorities.indexOf(a.authority) - authorities.indexOf(b.authority) ||
     siteFirst(a) - siteFirst(b) ||
     stageIndex(a.cause.stage) - stageIndex(b.cause.stage) ||
+    lastResort(a) - lastResort(b) ||
     windowIndex(a.window) - windowIndex(b.window) ||
     (a.cause.id < b.cause.id ? -1 : a.cause.id > b.cause.id ? 1 : 0)
 }
@@ -112,8 +115,23 @@ export function rank (findings: readonly Finding[]): { leading: Finding[], expla
   return { leading: sorted.filter(finding => !isExplained(finding)), explained: sorted.filter(isExplained) }
 }
 
+const explainable = new Set(Object.values(explains).flat())
+
+/** A finding that another cause could have brought about. */
+export const isSymptom = (finding: Finding): boolean => finding.confidence !== 'possible' && names(finding).some(name => explainable.has(name))
+
+/** Those of `wider` that explain something in `found` and are not known there yet. */
+export function rootsOf (wider: readonly Finding[], found: readonly Finding[]): Finding[] {
+  const isNew = ({ cause: { id }, identifier, confidence }: Finding): boolean => confidence !== 'possible' && !found.some(known => known.cause.id === id && known.identifier === identifier && known.confidence !== 'possible')
+  return wider.filter(root => isNew(root) && found.some(symptom => symptom.identifier === root.identifier && names(root).some(name => explains[name]?.some(explained => names(symptom).includes(explained)))))
+}
+
 /** Who wrote a cause for this site knows it better than the catalogue does. */
 const siteFirst = ({ cause: { id } }: Finding): number => id.startsWith('site-') ? 0 : 1
+
+/** Causes that stand for "a reason that no other cause names". */
+const lastResorts = ['dns01-provider-error', 'issuer-not-ready', 'acme-finalize-failed']
+const lastResort = ({ cause: { id } }: Finding): number => lastResorts.includes(id) ? 1 : 0
 
 function stageIndex (stage: Stage): number { return stages.indexOf(stage) }
 function windowIndex (window: WindowName): number { return window === 'state' ? -1 : windows.indexOf(window) }

@@ -28,6 +28,12 @@ export function isAboutAcmeServer ({ wrapper, whole, evidence }: Text, issuer: I
   return /acme account|creating new order|finalizing order|acme server|initializing issuer/i.test(whole) || (evidence.source === 'issuer' && /"https?:\/\//.test(whole))
 }
 
+/** Whether `system:serviceaccount:<namespace>:<name>` is the controller; by its usual names when its account is not known. */
+export function isController (user: string, account: string | undefined): boolean {
+  const name = user.split(':').at(-1) ?? ''
+  return account === undefined ? /cert-manager(?:-controller)?$/i.test(name) : name.toLowerCase() === account.toLowerCase()
+}
+
 /** The end of a limit as Boulder writes it, `retry after 2026-08-23 01:29:08 UTC`. */
 export function retryAfter ({ whole }: Text): Millis | undefined {
   const [, date, time] = /retry after (\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})/i.exec(whole) ?? []

@@ -9,7 +9,7 @@ import { fallbackList, nextLooks } from './fallback.ts'
 import { causes as catalogue } from './index.ts'
 import { compilePatterns, type PatternSet } from './patterns.ts'
 import type { Policy } from './policy.ts'
-import { compareFindings, followsFailures, isFailureOfAttempt, rank, type Finding } from './rank.ts'
+import { compareFindings, followsFailures, isFailureOfAttempt, isSymptom, rank, rootsOf, type Finding } from './rank.ts'
 import { standardBlanksOf } from './wording.ts'
 
 export type { Policy }
@@ -41,14 +41,25 @@ function run (incident: Case, causes: readonly Cause[], patterns: PatternSet, po
   const searched: WindowName[] = []
   let examined: Examination[] = []
   let found: Finding[] = []
+  const look = (window: typeof windows[number]): Examination[] => identifiers.flatMap(identifier => causes.map(cause => {
+    const hits = hitsFor(cause, identifier, matched, incident, windowMillis[window])
+    return { cause, identifier, verdict: examine(cause, identifier, incident, hits, policy[cause.id]?.thresholds) }
+  }))
+  const findingsIn = (examinations: readonly Examination[]): Finding[] => examinations.flatMap(examination => toFinding(examination, incident, policy))
   for (const window of windows) {
     searched.push(window)
-    examined = identifiers.flatMap(identifier => causes.map(cause => {
-      const hits = hitsFor(cause, identifier, matched, incident, windowMillis[window])
-      return { cause, identifier, verdict: examine(cause, identifier, incident, hits, policy[cause.id]?.thresholds) }
-    }))
-    found = examined.flatMap(examination => toFinding(examination, incident, policy))
+    examined = look(window)
+    found = findingsIn(examined)
     if (found.some(({ confidence }) => confidence !== 'possible')) break
+  }
+  // A symptom may stand for hours, and what brought it about was said once, when the attempt began.
+  for (const window of windows.slice(searched.length)) {
+    if (!found.some(isSymptom)) break
+    const roots = rootsOf(findingsIn(look(window)), found)
+    if (roots.length === 0) continue
+    found = [...found, ...roots]
+    searched.push(...windows.slice(searched.length, windows.indexOf(window) + 1))
+    break
   }
 
   const stories: Finding[][] = []
@@ -125,7 +136,13 @@ function matchTexts (texts: readonly Text[], patterns: PatternSet): Map<string, 
 
 function hitsFor (cause: Cause, identifier: IdentifierCase, matched: Map<string, Hit[]>, incident: Case, width: Millis): Hit[] {
   const concerns = ({ about }: Text): boolean => about.length === 0 || about.includes(identifier.name) || about.includes(displayName(identifier))
-  return (matched.get(cause.id) ?? []).filter(({ text }) => concerns(text) && distance(text, incident) <= width)
+  return (matched.get(cause.id) ?? []).filter(({ text }) => concerns(text) && distance(text, incident) <= width && !isOvercome(text, identifier, incident))
+}
+
+/** cert-manager presents until it succeeds, and then no more: what failed before that is not why the attempt fails. */
+function isOvercome ({ wrapper, evidence, core }: Text, { facts: { challenge } }: IdentifierCase, { texts }: Case): boolean {
+  if (challenge.is !== 'seen' || !(challenge.value.presented || challenge.value.asked) || (evidence.source !== 'event' && evidence.source !== 'log')) return false
+  return wrapper === 'present' || (wrapper === 'log' && texts.some(other => other.wrapper === 'present' && other.evidence.source === 'event' && other.core === core))
 }
 
 /** How far a text lies from the anchor, in milliseconds; 0 for standing state. */

@@ -57,7 +57,7 @@ const rows: Row[] = [
   ['the CA has an internal error', acmeCaUnavailable, says('error creating new order: 500 urn:ietf:params:acme:error:serverInternal: Error creating new order'), 'proven'],
   ['the CA cannot log certificates', acmeCaUnavailable, says('acme: order  status: invalid; problem: 500 urn:ietf:params:acme:error:serverInternal: Error finalizing order :: Unable to meet CA SCT embedding requirements', 'order-finalize'), 'proven'],
   ['a CA that wraps a refused key into serverInternal is not down', acmeCaUnavailable, says('500 urn:ietf:params:acme:error:serverInternal: failed to request certificate, {"errors":[{"code":"access_denied|access_denied_invalid_key"}]}'), 'not-applicable'],
-  ['a 503 page may come from in between', acmeCaUnavailable, says('error creating new order: 503 : <html>Service Unavailable</html>'), 'possible'],
+  ['a 503 page is its front server\'s', acmeCaUnavailable, says('error creating new order: 503 : <html>Service Unavailable</html>'), 'likely'],
   ['a directory that answers 502 now, while the issuer is not ready', acmeCaUnavailable, aCase({ facts: { issuer: notReady, directory: aDirectory({ reachable: false, status: 502 }) } }), 'likely'],
   ['a directory that answers 502 after the order was decided is a hint only', acmeCaUnavailable, aCase({ facts: { directory: aDirectory({ reachable: false, status: 502 }), order: accepted } }), 'hint'],
   ['a web page that is down for maintenance is not the CA', acmeCaUnavailable, aCase({ texts: [aText('unexpected response: we are down for maintenance', { wrapper: 'self-check' })] }), 'not-applicable'],

@@ -26,9 +26,11 @@ export function controllerFacts ({ snapshot, observations }: CorrelateContext, r
   const replicas = numberOf(at(controller?.spec, 'replicas'), controller === undefined ? pods.length : 1)
   const ready = controller === undefined ? pods.filter(isReady).length : numberOf(at(controller.status, 'readyReplicas'), 0)
   const lease = leaseOf(snapshot.byKind('Lease'))
+  const serviceAccount = string(template.serviceAccountName) || string(at(pods[0]?.spec, 'serviceAccountName'))
   const version = versionOf(controller, container, pods, snapshot.byKind('CustomResourceDefinition'), records)
   const facts: Omit<ControllerFacts, 'evidence'> = {
     namespace,
+    ...serviceAccount === '' ? {} : { serviceAccount },
     ...version === undefined ? {} : { version },
     args,
     env: Object.fromEntries(fieldsList(container.env).filter(({ name, value }) => typeof name === 'string' && typeof value === 'string').map(({ name, value }) => [string(name), string(value)])),

@@ -59,11 +59,14 @@ export function stageOfEvent ({ reason, kind }: PlainEvent): Wrapper {
 
 /** Which attempt an Event tells of; an issuer's are over once it is ready. */
 export function attemptOfEvent (event: PlainEvent, scope: Scope, uids: ReadonlySet<string>): Text['attempt'] | undefined {
-  const { kind, uid, last } = event
+  const { kind, uid, name, last } = event
   if (kind === 'Issuer' || kind === 'ClusterIssuer') return scope.issuerReadySince !== undefined && (last ?? 0) < scope.issuerReadySince ? 'earlier' : 'standing'
   if (kind === 'Certificate') return attemptAt(scope, last)
   if (uid === '' || uids.has(uid)) return attemptAt(scope, last)
-  return 'earlier'
+  // An object that is gone is known by its name alone; one that was made anew under that name is another.
+  const { order, request, challenges } = scope.chain
+  const madeAnew = [order, request, ...challenges].some(object => object?.kind === kind && object.metadata.name === name)
+  return madeAnew ? 'earlier' : attemptAt(scope, last)
 }
 
 export const severityOf = ({ type }: PlainEvent): Text['severity'] => type === 'Warning' ? 'warning' : 'info'

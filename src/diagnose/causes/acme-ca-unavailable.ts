@@ -28,7 +28,8 @@ export default defineCause({
     { in: everywhere, match: '.', when: { problem: ['serverInternal'] }, unless: 'access_denied|invalid_key|not enough funds|could not communicate|rpc failed|sct embedding|maintenance|policy', confidence: 'likely' },
     { in: everywhere, match: 'server failure at resolver|networking error looking up', confidence: 'likely' },
     { in: everywhere, match: 'acme server fatal error', confidence: 'likely' },
-    // No problem document: the CA's front, or something between here and it.
+    // No problem document: the CA's front server. Between here and it only who breaks TLS open could say so.
+    { in: everywhere, match: '\\b50[0234] : ', when: { wrapper: withTheCa }, confidence: 'likely' },
     { in: everywhere, match: '\\b50[0234] : ', confidence: 'possible' }
   ],
   related: ['acme-server-unreachable'],

@@ -21,7 +21,7 @@ export default defineCause({
     { in: everywhere, match: 'ordernotready|not acceptable for finalization|order was not ready', confidence: 'likely' },
     { in: everywhere, match: 'certificate chain is (empty|too long|too big)|invalid certificate retrieved|failed to retrieve signed certificate|error retrieving preferred chain', confidence: 'proven' },
     { in: everywhere, match: 'error finalizing order: acme: order \\S* ?status: invalid', unless: 'problem:', confidence: 'likely' },
-    { in: everywhere, match: 'failed to finalize order:|error finalizing order', unless: 'ordernotready|status: invalid|badcsr|csr|caa|ratelimit|serverinternal|sct embedding|authorizations for these', confidence: 'possible' }
+    { in: everywhere, match: 'failed to finalize order\\b|error finalizing order', unless: 'ordernotready|status: invalid|badcsr|csr|caa|ratelimit|serverinternal|sct embedding|authorizations for these', confidence: 'possible' }
   ],
   related: ['acme-csr-rejected', 'acme-caa-forbids-issuer'],
 

@@ -24,14 +24,14 @@ export default defineCause({
     'Check that spec.acme.server of the issuer is the right address.'
   ],
   texts: [
-    { in: everywhere, match: 'lookup \\S+.{0,60}(no such host|server misbehaving|i/o timeout|temporary failure|no answer)|dial tcp: i/o timeout', confidence: 'proven', variant: 'dns' },
+    { in: everywhere, match: 'lookup \\S+.{0,120}(no such host|server misbehaving|i/o timeout|temporary failure|no answer)|dial tcp: i/o timeout', unless: 'proxyconnect', confidence: 'proven', variant: 'dns' },
     { in: everywhere, match: 'proxyconnect|proxy authentication required|\\b407 : |jws header parameter .url. incorrect|malformed http response', confidence: 'proven', variant: 'proxy' },
     { in: everywhere, match: '"https?://[^"]+": (forbidden|bad gateway|service unavailable|gateway timeout)|server gave http response to https client', confidence: 'likely', variant: 'proxy' },
     { in: everywhere, match: 'acme: nonce not found', confidence: 'possible', variant: 'proxy' },
-    { in: everywhere, match: '\\b(403|502|503) : \\s*<(html|!doctype)', confidence: 'likely', variant: 'proxy' },
+    { in: everywhere, match: '\\b403 : \\s*<(html|!doctype)', confidence: 'likely', variant: 'proxy' },
     { in: everywhere, match: 'tls handshake timeout|remote error: tls: |tls: first record does not look like', unless: 'unexpected non-acme', confidence: 'proven', variant: 'tls-handshake' },
-    { in: everywhere, match: 'connection refused', unless: 'lookup ', confidence: 'proven', variant: 'refused' },
-    { in: everywhere, match: 'dial tcp \\S+:\\d+: (connect: )?(i/o timeout|connection timed out|no route to host|network is unreachable)|dial tcp \\S+: operation was canceled', confidence: 'proven', variant: 'timeout' },
+    { in: everywhere, match: 'connection refused', unless: 'lookup |proxyconnect', confidence: 'proven', variant: 'refused' },
+    { in: everywhere, match: 'dial tcp \\S+:\\d+: (connect: )?(i/o timeout|connection timed out|no route to host|network is unreachable)|dial tcp \\S+: operation was canceled', unless: 'proxyconnect', confidence: 'proven', variant: 'timeout' },
     { in: everywhere, match: 'context deadline exceeded|client\\.timeout exceeded|timeout awaiting response headers', unless: 'unexpected non-acme', confidence: 'proven', variant: 'timeout' },
     { in: everywhere, match: '(get|post|head) "https?://[^"]+": (eof|.*connection reset by peer|http2: .*)', confidence: 'likely', variant: 'tls-handshake' },
     { in: everywhere, match: '(unexpected|transient) non-acme api error.{0,200}(context deadline exceeded|timeout|connection refused|no such host|eof|reset by peer)', confidence: 'possible', variant: 'timeout' }

@@ -1,5 +1,5 @@
 import { defineCause, notApplicable } from '../cause.ts'
-import { valueIn } from '../reading.ts'
+import { isController, valueIn } from '../reading.ts'
 import { andObjects } from '../sources.ts'
 
 /** API groups in which cert-manager itself acts; any other group belongs to a DNS webhook. */
@@ -27,8 +27,11 @@ export default defineCause({
   related: ['cert-manager-version-incompatible', 'certificate-not-stored'],
 
   examine ({ hits, controller }) {
+    const account = valueIn(controller)?.serviceAccount
     const own = hits.filter(({ groups, text }) => {
       const user = (groups.user ?? '').toLowerCase()
+      // Who gets Secrets under another name is a webhook solver, whatever it is called.
+      if (groups.verb?.toLowerCase() === 'get' && groups.resource === 'secrets' && !isController(user, account)) return false
       // Webhook solvers and cainjector run as others; their rights are other causes.
       if (/webhook|cainjector/.test(user) || text.evidence.source === 'log' && /cainjector/i.test(text.evidence.ref)) return false
       return ownGroups.test((groups.group ?? '').toLowerCase())

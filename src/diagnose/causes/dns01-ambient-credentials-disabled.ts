@@ -14,7 +14,7 @@ export default defineCause({
   ],
   texts: [
     { in: ['challenge', 'event', 'log', 'alert'], match: 'perhaps you meant to enable ambient credentials', confidence: 'proven' },
-    { in: ['challenge', 'event', 'log', 'alert'], match: 'ClientID was omitted without providing one of .{0,5}--cluster-issuer-ambient-credentials', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:without providing one of|but neither) .{0,5}--(?:cluster-)?issuer-ambient-credentials', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'ambient credentials (?:are|is|were) (?:disabled|not (?:allowed|enabled|permitted))|(?:unable|cannot) to? ?use ambient credentials', confidence: 'proven' }
   ]
 })

@@ -19,6 +19,8 @@ export default defineCause({
   texts: [
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'No TXT records? found (?:at|for)', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'NXDOMAIN looking up TXT', confidence: 'proven' },
+    // step-ca's and Pebble's words.
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'looking up TXT records? for domain .{0,200}no such host|Error retrieving TXT records for DNS challenge.{0,200}(?:NXDOMAIN|no such host)', confidence: 'proven' },
     { in: ['challenge', 'log', 'alert'], match: 'DNS record for \\S+ not yet propagated', confidence: 'possible' }
   ],
 

@@ -1,4 +1,4 @@
-import { defineCause } from '../cause.ts'
+import { defineCause, notApplicable } from '../cause.ts'
 
 /** The DNS provider's API fails in a way that no narrower cause names. */
 export default defineCause({
@@ -23,6 +23,15 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:status|code|error|http|googleapi: Error)[^a-z0-9]{0,12}(?:code )?5\\d\\d\\b|\\b50[0-4] (?:internal server error|bad gateway|service unavailable|gateway time-?out)|InternalFailure|ServiceUnavailable:|Internal error occurred', unless: 'urn:ietf:params:acme|failed calling webhook|wrong status code|acme/|StatusCode: 4', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log'] } },
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:status|code|error|http)[^a-z0-9]{0,12}(?:code )?4(?:00|09|22)\\b|42[0-9] unprocessable|InvalidChangeBatch|InvalidInput', unless: 'urn:ietf:params:acme|not permitted in zone|acme/|Invalid signature|wrong status code|number of zones', confidence: 'possible', when: { wrapper: ['present', 'cleanup', 'log'] } },
     // The provider's API itself cannot be reached; the ACME server's own host is another cause.
-    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:Get|Post|Put|Patch|Delete) "https?://[^"]+": (?:dial tcp|net/http|context deadline|EOF|read tcp|tls|x509|remote error)', unless: 'acme-challenge|/directory"|error creating new order|new-order|new-nonce|/acme/|failed calling webhook', confidence: 'likely', when: { wrapper: ['present', 'cleanup'] } }
-  ]
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:Get|Post|Put|Patch|Delete) "https?://[^"]+": (?:dial tcp|net/http|context deadline|EOF|read tcp|tls|x509|remote error)', unless: '/\\.well-known/|/directory"|error creating new order|new-order|new-nonce|/acme/|//[^/"]*acme|//[^/"]*\\.svc[:/]|/apis?/[a-z]+[./]|failed calling webhook', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log'] } },
+    // Any other reason that a solver gives for not having made the record: no cause knows it better, and what was taken out says nothing.
+    { in: ['challenge', 'event'], match: '\\w{3}.{6}', unless: '<redacted|wrong status code|(?:\\.\\.\\.|…)\\s*$|object has been modified|is forbidden: |waiting for |in a paused state|work queue|provider: ?$', confidence: 'possible', when: { wrapper: ['present'] } }
+  ],
+
+  examine ({ hits, identifier }) {
+    const [best, ...rest] = hits
+    // Without a known type the words may be about pods and routes.
+    if (best === undefined || (best.rule.confidence === 'possible' && identifier.challengeType !== 'DNS-01')) return notApplicable
+    return { is: 'found', confidence: best.rule.confidence, blanks: {}, because: [best, ...rest.slice(0, 3)] }
+  }
 })

@@ -14,8 +14,13 @@ export default defineCause({
     { do: 'Let cert-manager ask public resolvers.', run: 'kubectl -n {certManagerNamespace} edit deploy cert-manager   # --dns01-recursive-nameservers=1.1.1.1:53 --dns01-recursive-nameservers-only', changes: true }
   ],
   related: ['dns01-not-propagated', 'dns01-zone-not-found', 'dns01-stale-txt-record'],
+  texts: [
+    // These four serve every private hosted zone of Route 53, and nobody outside the network.
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'NS (?P<server>ns-(?:0|512|1024|1536)\\.awsdns-00\\.(?:com|net|org|co\\.uk))', confidence: 'likely' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'NS (?P<server>[\\w.-]+\\.(?:svc|cluster\\.local|internal|lan|localdomain))\\.?:53 returned', confidence: 'likely' }
+  ],
 
-  examine ({ txt, delegation, challenge, addresses }) {
+  examine ({ hits, txt, delegation, challenge, addresses }) {
     if (challenge.is === 'seen' && challenge.value.asked && challenge.value.state !== 'pending') return notApplicable
     if (delegation.is === 'seen') {
       const { clusterZone, publicZone } = delegation.value
@@ -23,6 +28,8 @@ export default defineCause({
         return { is: 'found', confidence: 'likely', blanks: { difference: `it has the zone ${clusterZone}, the world has ${publicZone}.` }, because: ['delegation'] }
       }
     }
+    const [best] = hits
+    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { difference: `it names ${best.groups.server ?? 'servers'} as name server, which the internet does not ask.` }, because: [best] }
     if (txt.is !== 'seen' || txt.value.expected === undefined) return notApplicable
     const inside = txt.value.servers.filter(({ vantage, failure }) => vantage === 'cluster' && failure === undefined)
     const outside = txt.value.servers.filter(({ vantage, failure }) => vantage !== 'cluster' && failure === undefined)

@@ -1,4 +1,4 @@
-import { defineCause } from '../cause.ts'
+import { defineCause, notApplicable } from '../cause.ts'
 
 /** The webhook got the call and cannot use the solver's `config`. */
 export default defineCause({
@@ -6,6 +6,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'present',
   needs: [],
+  wants: ['challenge'],
   title: 'the DNS webhook refuses the solver\'s config',
   meaning: 'The webhook was called and cannot work with the `config` of the solver in {issuerKind} {issuer}: {text}',
   remedy: [
@@ -18,6 +19,15 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'json: unknown field|unknown field "[^"]+" in (?:solver )?config', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } },
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: '(?:no|missing|empty|required|invalid)[\\w ]{0,24}(?:config|field|parameter|setting|zoneName|zone name|endpoint|apiUrl|secretName|secretRef)[\\w ]{0,20}(?:provided|given|specified|set|required|in (?:the )?(?:solver )?config|is empty|missing)', unless: 'ambient|secret \\S+ not found', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } },
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'zone name [`"\']{2}|for zone ?(?:name)? ?[`"\']{2}', confidence: 'likely' },
-    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: '(?:secret|apiKey|api-key|token)[\\w -]{0,20}(?:ref(?:erence)?s?|name)[\\w -]{0,20}(?:not (?:specified|set|provided|defined)|must be (?:set|specified)|is required|missing)', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } }
-  ]
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: '(?:secret|apiKey|api-key|token)[\\w -]{0,20}(?:ref(?:erence)?s?|name)[\\w -]{0,20}(?:not (?:specified|set|provided|defined)|must be (?:set|specified)|is required|missing)', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'resource name may not be empty|failed (?:to pars\\w+|parsing) (?:provider |solver )?config|\\bno \\w+(?:Ref|Key|Token|Secret|Host|Zone|Name) (?:was )?(?:provided|given|specified|set)|\\b\\w+(?:\\.\\w+)? (?:must be (?:set|specified|provided|configured)|must not be empty|cannot be empty|is required|is not (?:set|specified|configured|provided))', unless: 'ambient|User "|urn:ietf', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'strconv\\.\\w+: parsing "": invalid syntax', confidence: 'possible', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } }
+  ],
+
+  examine ({ hits, challenge }) {
+    const [best, ...rest] = hits
+    // A built-in solver has no free `config`.
+    const builtIn = challenge.is === 'seen' && !['webhook', ''].includes(challenge.value.solver)
+    return best === undefined || builtIn ? notApplicable : { is: 'found', confidence: best.rule.confidence, blanks: {}, because: [best, ...rest.slice(0, 3)] }
+  }
 })

@@ -1,4 +1,5 @@
 import { defineCause } from '../cause.ts'
+import { isController } from '../reading.ts'
 
 /** RBAC between cert-manager and the webhook solver, or of the webhook itself. */
 export default defineCause({
@@ -18,12 +19,14 @@ export default defineCause({
   texts: [
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?P<solver>\\S+) is forbidden: User "(?P<user>[^"]+)" cannot create resource "[^"]+" in API group "(?P<group>[^"]+)" at the cluster scope', unless: 'API group "(?:acme\\.cert-manager\\.io|cert-manager\\.io|networking\\.k8s\\.io|gateway\\.networking\\.k8s\\.io|authorization\\.k8s\\.io|flowcontrol\\.apiserver\\.k8s\\.io)"', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'secrets "[^"]+" is forbidden: User "[^"]*webhook[^"]*" cannot get resource "secrets"', confidence: 'proven', variant: 'secret-reader' },
-    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'secrets "[^"]+" is forbidden: User "system:serviceaccount:[^"]+" cannot get resource "secrets"', unless: 'User "[^"]*webhook', confidence: 'likely', variant: 'secret-reader', when: { wrapper: ['present', 'cleanup'] } },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'secrets "[^"]+" is forbidden: User "(?P<reader>system:serviceaccount:[^"]+)" cannot get resource "secrets"', unless: 'User "[^"]*webhook', confidence: 'proven', variant: 'secret-reader', when: { wrapper: ['present', 'cleanup'] } },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'the server has asked for the client to provide credentials \\((?:post|get|create) ', confidence: 'likely', variant: 'service-account' },
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'User "[^"]*webhook[^"]*" cannot (?:list|get|watch|create) resource "(?:flowschemas|prioritylevelconfigurations|subjectaccessreviews|configmaps)"', confidence: 'likely', variant: 'service-account' }
   ],
 
   examine ({ hits, controller }) {
-    const [best] = hits
+    const account = controller.is === 'seen' ? controller.value.serviceAccount : undefined
+    const [best] = hits.filter(({ groups: { reader } }) => reader === undefined || !isController(reader, account))
     if (best === undefined) return { is: 'not-applicable' }
     const { group } = best.groups
     const groups = controller.is === 'seen' ? controller.value.apiServices.map(item => item.group) : []

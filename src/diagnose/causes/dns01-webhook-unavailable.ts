@@ -18,13 +18,18 @@ export default defineCause({
   texts: [
     { in: ['challenge', 'event', 'log', 'alert'], match: 'the server could not find the requested resource \\((?:post|get|create) ', unless: 'challenges\\.acme|orders\\.acme|certificates?\\.cert-manager', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'the server is currently unable to handle the request \\((?:post|get|create) ', unless: 'challenges\\.acme|orders\\.acme', confidence: 'proven' },
+    // Without the call behind it, the same words may be about any object: only at this stage they are the webhook's.
+    { in: ['challenge', 'event'], match: 'the server could not find the requested resource$', confidence: 'likely', when: { wrapper: ['present', 'cleanup'] } },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:the server was unable to return a response in the time allotted.{0,60}|prevented the request from succeeding )\\((?:post|get|create) ', unless: '(?:challenges|orders)\\.acme|ingresses|pods|services|httproutes|secrets', confidence: 'likely' },
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:error trying to reach service|no endpoints available for service).{0,160}', unless: 'failed calling webhook|validate\\.|admission', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log'] } },
     { in: ['object'], match: 'FailedDiscoveryCheck|MissingEndpoints|ServiceNotFound|failing or missing response from|service/\\S+ in \\S+ is not present', when: { objectKind: ['APIService'] }, confidence: 'likely' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'no kind ["\']?ChallengePayload|unable to retrieve the complete list of server APIs: \\S+', confidence: 'likely' }
   ],
 
   examine ({ hits, controller, challenge }) {
-    const [best] = hits
+    // Only a webhook stands behind an API of its own.
+    const webhook = challenge.is !== 'seen' || challenge.value.solver === 'webhook' || challenge.value.solver === ''
+    const [best] = webhook ? hits : []
     const group = challenge.is === 'seen' && challenge.value.solver === 'webhook' ? String((challenge.value.solverConfig.webhook as { groupName?: unknown } | undefined)?.groupName ?? '') : ''
     const service = controller.is === 'seen' ? controller.value.apiServices.find(item => group !== '' && item.group.includes(group)) : undefined
     if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: {}, because: service !== undefined && !service.available ? [best, 'controller'] : [best] }

@@ -24,6 +24,9 @@ export default defineCause({
     ...saidByCa('remote error: tls: (certificate required|bad certificate)', { confidence: 'likely' }),
     ...saidByCa('invalid response from .*(sign in|log ?in|single sign-on|keycloak|oauth2)', { confidence: 'possible' }),
     ...selfCheckSays("wrong status code '40[13]'", { confidence: 'likely' }),
+    // nginx's answer when a client certificate is wanted and none comes; means it only where one is demanded.
+    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: (400|496)\\b', { confidence: 'possible' }),
+    ...selfCheckSays("wrong status code '(400|496)'", { confidence: 'possible' }),
     ...selfCheckSays('remote error: tls: (certificate required|bad certificate)', { confidence: 'likely' })
   ],
   related: ['http01-cdn-interferes', 'http01-redirected-to-https'],
@@ -31,7 +34,9 @@ export default defineCause({
   examine ({ hits, routing, ...rest }) {
     const reading = readHttp01(rest)
     const setting = settingOf(valueIn(routing), 'auth', 'client-certificate', 'allow-list')
-    const [best, ...more] = reading.asked ? hits.filter(({ text }) => text.wrapper !== 'self-check') : hits
+    const certificate = settingOf(valueIn(routing), 'client-certificate') !== undefined
+    const fitting = hits.filter(({ rule }) => certificate || !/400\|496/.test(rule.match))
+    const [best, ...more] = reading.asked ? fitting.filter(({ text }) => text.wrapper !== 'self-check') : fitting
     const { failure } = reading
     const login = [reading.outside, reading.inside].find(probe => probe?.bodyKind === 'login-page' || probe?.perAddress.some(({ hops }) => hops.some(({ location }) => location !== undefined && /oauth2|\/login|\/signin|sso|openid|saml|authorize\?/i.test(location))))
     const what = setting?.claim.settings.find(({ field }) => field === setting.field)?.effect === 'client-certificate' ? 'a client certificate' : setting?.claim.settings.find(({ field }) => field === setting.field)?.effect === 'allow-list' ? 'a source address from an allow-list' : failure?.status === 403 ? 'rights that the CA does not have' : 'a login'
@@ -41,7 +46,7 @@ export default defineCause({
     if (best !== undefined) {
       const cdn = reading.outside?.cdn ?? reading.inside?.cdn
       // A 403 that a CDN gave is the CDN's own.
-      const confidence = cdn !== undefined && setting === undefined ? 'possible' : best.rule.confidence
+      const confidence = cdn !== undefined && setting === undefined ? 'possible' : certificate && best.rule.confidence === 'possible' ? 'likely' : best.rule.confidence
       return { is: 'found', confidence, blanks: { what, how: failure?.status === undefined ? 'refused' : `status ${failure.status}`, where }, because: [best, ...more.slice(0, 1), ...own] }
     }
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }

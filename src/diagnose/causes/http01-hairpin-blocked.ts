@@ -40,6 +40,8 @@ export default defineCause({
     // Another address inside than outside: then it is the cluster's DNS.
     if (seen?.split === true) return { is: 'ruled-out', by: ['addresses'], because: 'Cluster DNS and public DNS do not agree: the check goes to another address.' }
     if (inside.kind === 'dns' || inside.kind === 'proxy') return notApplicable
+    // Our own request got through from the cluster: the way in is open, and something on cert-manager's own way is not.
+    if (reading.servedInside) return { is: 'ruled-out', by: ['probeFromCluster'], because: 'From inside the cluster the token is served as well.' }
 
     const address = inside.address ?? seen?.clusterAddresses[0] ?? seen?.publicAddresses[0]?.address ?? 'its own address'
     const cited: [Citation<Facts>, ...Citation<Facts>[]] = [inside.cite, ...reading.servedOutside ? ['probeFromOutside' as const] : [], ...reading.inside !== undefined && inside.cite !== 'probeFromCluster' ? ['probeFromCluster' as const] : []]

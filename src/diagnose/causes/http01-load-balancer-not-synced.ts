@@ -42,8 +42,12 @@ export default defineCause({
     const because: [Citation<Facts>, ...Citation<Facts>[]] = [reading.failure.cite, 'routing']
     const alone = hintOf(facts, 'address-per-ingress')
     if (alone !== undefined && claim !== undefined) {
-      const known = valueIn(addresses)?.publicAddresses.map(({ address }) => address) ?? []
-      const apart = claim.addresses.length > 0 && claim.addresses.every(address => ipaddr.isValid(address)) && known.length > 0 && !known.some(address => claim.addresses.includes(address))
+      const seen = valueIn(addresses)
+      const known = seen?.publicAddresses.map(({ address }) => address) ?? []
+      const site = facts.claims.find(({ solver, kind, host, addresses: own }) => !solver && kind === 'Ingress' && host !== '' && own.length > 0)
+      // A load balancer is known by an address or by a name of its own; the site's is the one that the record leads to.
+      const named = claim.addresses.every(address => !ipaddr.isValid(address)) && site !== undefined && !site.addresses.some(address => claim.addresses.includes(address)) && !seen?.views.some(({ cname }) => cname.some(name => claim.addresses.includes(name.replace(/\.$/, ''))))
+      const apart = claim.addresses.length > 0 && known.length > 0 && (claim.addresses.every(address => ipaddr.isValid(address)) ? !known.some(address => claim.addresses.includes(address)) : named)
       if (claim.addresses.length === 0) return { is: 'found', confidence: 'likely', blanks: { why: `${claim.kind} ${claim.namespace}/${claim.name} has no address yet, and ${alone.value}` }, because }
       if (apart) return { is: 'found', confidence: 'likely', blanks: { why: `the solver got ${claim.addresses.join(', ')}, while the name leads to ${known.join(', ')}: ${alone.value}` }, because }
     }

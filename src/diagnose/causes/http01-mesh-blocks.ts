@@ -18,7 +18,7 @@ export default defineCause({
   ],
   texts: [
     ...selfCheckSays('upstream connect error or disconnect/reset before headers', { confidence: 'likely' }),
-    ...saidByCa('upstream connect error or disconnect/reset before headers', { confidence: 'likely' })
+    ...saidByCa('upstream connect error or disconnect/reset before headers|rbac: access denied', { confidence: 'likely' })
   ],
   related: ['http01-backend-error', 'http01-network-policy-blocks', 'http01-connection-filtered'],
 
@@ -30,8 +30,11 @@ export default defineCause({
     const [best] = hits
     const envoy = [reading.outside, reading.inside].find(probe => probe?.perAddress.some(({ hops }) => hops.some(({ body }) => body !== undefined && /upstream connect error/.test(body))))
     const where = hint === undefined ? 'the mesh' : `${hint.where} (${hint.value})`
+    // Envoy's words when an AuthorizationPolicy turns a request away.
+    const denied = [reading.outside, reading.inside].find(probe => probe?.perAddress.some(({ hops }) => hops.some(({ body }) => body !== undefined && /RBAC: access denied/i.test(body))))
     const how = failure?.status === undefined ? failure?.kind ?? 'no answer' : `status ${failure.status}`
     if (best !== undefined) return { is: 'found', confidence: hint === undefined ? 'possible' : 'likely', blanks: { where, how }, because: hint === undefined ? [best] : [best, 'routing'] }
+    if (denied !== undefined) return { is: 'found', confidence: 'likely', blanks: { where, how: 'RBAC: access denied' }, because: [denied === reading.outside ? 'probeFromOutside' : 'probeFromCluster', ...hint === undefined ? [] : ['routing' as const]] }
     if (failure === undefined) return notApplicable
     const fits = isGatewayStatus(failure.status) || failure.kind === 'reset' || failure.kind === 'closed'
     if (!fits) return hint === undefined ? notApplicable : { is: 'ruled-out', by: [failure.cite], because: `The answer was ${how}, which mesh TLS does not give.` }

@@ -22,7 +22,7 @@ export default defineCause({
   texts: [
     { in: andObjects, match: 'violates podsecurity', confidence: 'proven', variant: 'pod-security' },
     { in: andObjects, match: 'unable to (validate against any (pod security policy|security context constraint)|admit pod)|podsecuritypolicy', confidence: 'proven', variant: 'pod-security' },
-    { in: andObjects, match: '(exceeded|failed) quota', confidence: 'proven', variant: 'quota', unless: 'services? "|services\\.(nodeports|loadbalancers)|ingress(es)?\\S* "|count/(ingresses|services)|orders?\\.acme|certificaterequests?\\.' },
+    { in: andObjects, match: '(exceeded|failed) quota', confidence: 'proven', variant: 'quota', unless: 'services? "|services\\.(nodeports|loadbalancers)|ingress(es)?\\S* "|count/(ingresses|services)|secrets? "|orders?\\.acme|certificaterequests?\\.' },
     { in: andObjects, match: '(minimum|maximum) (cpu|memory|ephemeral-storage) (usage|limit|request)|limit to request ratio', confidence: 'proven', variant: 'limit-range' },
     { in: andObjects, match: 'pods "[^"]*" is forbidden', confidence: 'proven', variant: 'policy', unless: 'is forbidden: user "|being terminated|quota|violates podsecurity|unable to|(minimum|maximum) (cpu|memory)|limit to request' }
   ],
