@@ -26,14 +26,14 @@ const wrappers: readonly { match: RegExp, is?: Wrapper }[] = [
   { match: /^Invalid certificate retrieved from ACME server: ?/i, is: 'order-finalize' },
   { match: /^Failed to retrieve Order resource: ?/i, is: 'order-other' },
   { match: /^Failed to fetch authorization: ?/i, is: 'order-other' },
-  { match: /^error (?:syncing order status|retrieving preferred chain|reading \(cluster\)issuer "[^"]*"): ?/i, is: 'order-other' },
+  { match: /^error (?:syncing order status|retrieving preferred chain|reading \(cluster\)issuer ["'][^"']*["']): ?/i, is: 'order-other' },
   { match: /^Failed to determine a valid solver configuration for the set of domains on the Order: ?/i, is: 'solver-selection' },
   { match: /^Failed to determine the list of Challenge resources needed for the Order: ?/i, is: 'solver-selection' },
   { match: /^Failed to (?:register|verify|update) ACME account: ?/i, is: 'account' },
   { match: /^Error initializing issuer: ?/i, is: 'issuer' },
   { match: /^The certificate request has failed to complete and will be retried: ?/i, is: 'certificate' },
-  { match: /^Failed to wait for order resource "[^"]*" to become ready: ?/i, is: 'request' },
-  { match: /^order is in "\w*" state: ?/i },
+  { match: /^Failed to wait for order resource ["'][^"']*["'] to become ready: ?/i, is: 'request' },
+  { match: /^order is in ["']\w*["'] state: ?/i },
   { match: /^error issuing certificate request: ?/i, is: 'request' },
   { match: /^re-queuing item due to error processing: ?/i }
 ]
@@ -43,7 +43,7 @@ const maxLayers = 24
 
 /** Takes the wrappers off. `fallback` is the stage when no wrapper tells one. White space of the core is folded. */
 export function peelWrapper (text: string, fallback: Wrapper = 'object'): { wrapper: Wrapper, core: string } {
-  let rest = text.slice(0, maxLength).trim()
+  let rest = plainQuotes(text.slice(0, maxLength)).trim()
   let wrapper = fallback
   for (let layer = 0; layer < maxLayers; layer++) {
     const found = wrappers.find(({ match }) => match.test(rest))
@@ -64,6 +64,9 @@ const coarser = (next: Wrapper, now: Wrapper): boolean => coarse.includes(next) 
 /** White space in one line, as people quote it. */
 export const fold = (text: string): string => text.replace(/\s+/g, ' ').trim()
 
+/** Quotes as programs print them: what escaped them once more or made them typographic on the way is taken back. */
+export const plainQuotes = (text: string): string => text.replaceAll(/\\+(?=["'])|[\u201C\u201D\u201E\u201F\u00AB\u00BB]|[\u2018\u2019\u201A\u201B]/g, (quote) => quote.startsWith('\\') ? '' : quote >= '\u2018' && quote <= '\u201B' ? "'" : '"')
+
 const urn = 'urn:(?:ietf:params:)?acme:error:'
 const problemStart = new RegExp(`(?:^|[\\s:;"(])(\\d{3}) (${urn}([A-Za-z0-9_-]+)): ?`, 'g')
 const bareStart = /^(\d{1,3}) (?:urn:\S*)?: ?/
@@ -74,7 +77,7 @@ export function peelProblem (text: string): AcmeProblem | undefined { return pro
 
 /** All problems of a text: several challenge errors of one authorization are joined by `; `. */
 export function problemsIn (text: string): AcmeProblem[] {
-  const bounded = text.slice(0, maxLength)
+  const bounded = plainQuotes(text.slice(0, maxLength)).replaceAll(/[ \t]{2,}/g, ' ')
   const identifier = identifierPattern.exec(bounded)?.[1]
   const starts = [...bounded.matchAll(problemStart)].slice(0, 100)
   if (starts.length > 0) {

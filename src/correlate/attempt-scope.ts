@@ -3,7 +3,7 @@ import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { Observations } from '../shared/types/observations.ts'
 import { challengesThatWere, type Chain } from './chain.ts'
 import { at, fields, fieldsList, string, strings } from './facts/fields.ts'
-import { authorizationsOf, isNamedAfter } from './objects.ts'
+import { authorizationsOf, isNamedAfter, stateOf } from './objects.ts'
 import { createdAt, millisOf, type IdentifierSeed, type Snapshot } from './snapshot.ts'
 
 /** What makes a text belong to the attempt: names, tokens, URLs, and its stretch of time. */
@@ -126,7 +126,7 @@ function otherNamesOf (snapshot: Snapshot, own: ReadonlySet<string>): Set<string
 
 function isAlone (snapshot: Snapshot, own: readonly KubeObject[]): boolean {
   if (snapshot.list('Challenge').is !== 'seen') return false
-  const waiting = snapshot.byKind('Challenge').filter(({ status }) => !['valid', 'invalid', 'errored', 'expired'].includes(string(fields(status).state)))
+  const waiting = snapshot.byKind('Challenge').filter(waits => !['valid', 'invalid', 'errored', 'expired'].includes(stateOf(waits)))
   return waiting.every(challenge => own.includes(challenge)) && waiting.length > 0
 }
 

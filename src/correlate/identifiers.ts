@@ -83,7 +83,7 @@ function namedByOrder ({ name, wildcard }: IdentifierSeed, { orderReason }: Chai
   })
 }
 
-const quoted = (text: string): string[] => [...text.matchAll(/"([^"\s]{3,253})"/g)].map(match => match[1]!)
+const quoted = (text: string): string[] => [...text.matchAll(/["']([^"'\s]{3,253})["']/g)].map(match => match[1]!)
 
 const rank: Record<IdentifierCase['state'], number> = { failed: 0, pending: 1, unknown: 2, passed: 3 }
 /** Failing names first, then by name. */

@@ -1,8 +1,9 @@
 import type { Condition, KubeObject } from '../shared/types/kubernetes.ts'
+import { plainQuotes } from './acme-problem.ts'
 import { conditions, fields, fieldsList, string } from './facts/fields.ts'
 
 /** Words of the ACME kinds that several files read. */
-export const stateOf = (object: KubeObject | undefined): string => string(fields(object?.status).state)
+export const stateOf = (object: KubeObject | undefined): string => string(fields(object?.status).state).toLowerCase()
 export const reasonOf = (object: KubeObject | undefined): string => string(fields(object?.status).reason)
 
 /** A condition of an object, by type. */
@@ -29,10 +30,11 @@ export function isNamedAfter (child: string, parent: string): boolean {
 }
 
 /** Names that a CertificateRequest's or Certificate's condition gives of an Order that is gone. */
-export function orderInText (text: string): { name?: string, state?: string, reason?: string } {
-  const failed = /order resource "([^"]+)" to become ready: order is in "(\w*)" state: ?([^]*)$/.exec(text)
+export function orderInText (written: string): { name?: string, state?: string, reason?: string } {
+  const text = plainQuotes(written)
+  const failed = /order resource ["']([^"']+)["'] to become ready: order is in ["'](\w*)["'] state: ?([^]*)$/.exec(text)
   if (failed !== null) return { name: failed[1], state: failed[2], reason: failed[3]!.trim() }
-  const waiting = /Waiting on certificate issuance from order ([^\s/]+)\/(\S+): "(\w*)"/.exec(text)
+  const waiting = /Waiting on certificate issuance from order ([^\s/]+)\/(\S+): ["'](\w*)["']/.exec(text)
   if (waiting !== null) return { name: waiting[2], state: waiting[3] }
   const created = /Created Order resource ([^\s/]+)\/(\S+)/.exec(text)
   return created === null ? {} : { name: created[2] }

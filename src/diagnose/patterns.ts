@@ -70,15 +70,21 @@ const [unknown, yes, no] = [0, 1, 2]
 
 function compileRule (cause: string, rule: TextRule, literals: Map<string, number>): CompiledRule {
   try {
-    const needed = requiredLiterals(rule.match)?.map(literal => {
+    const match = anyQuote(rule.match)
+    const needed = requiredLiterals(match)?.map(literal => {
       const index = literals.get(literal) ?? literals.size
       literals.set(literal, index)
       return index
     })
-    return { cause, rule, literals: needed, named: /\(\?P?</.test(rule.match), pattern: RE2JS.compile(rule.match, flags), unless: rule.unless === undefined ? undefined : RE2JS.compile(rule.unless, flags) }
+    return { cause, rule, literals: needed, named: /\(\?P?</.test(rule.match), pattern: RE2JS.compile(match, flags), unless: rule.unless === undefined ? undefined : RE2JS.compile(anyQuote(rule.unless), flags) }
   } catch (error) {
     throw new Error(`${cause}: the pattern ${rule.match} is not RE2 syntax: ${(error as Error).message}`, { cause: error })
   }
+}
+
+/** Programs and shippers disagree about quotes: in a pattern either kind means both. */
+function anyQuote (pattern: string): string {
+  return pattern.replaceAll(/\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|["']/g, part => part === '"' || part === "'" ? `["']` : part)
 }
 
 function subjectOf ({ core, whole }: Text): string {
