@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
 import { healedBy, nextLook } from './accept/watch.ts'
 import { placeOf } from './accept/inbox.ts'
-import { redactObservations } from './collect/redact.ts'
 import type { Investigate, Investigation } from './investigate.ts'
+import { packObservations, unpackObservations } from './packed-observations.ts'
 import { renderAnnotations } from './publish/annotations/text.ts'
 import { makeFinding, type Finding, type FindingInput } from './publish/finding.ts'
 import { linksOf } from './publish/story.ts'
@@ -39,8 +37,6 @@ export interface Looker {
   handle (job: Job, signal: AbortSignal): Promise<void>
 }
 
-const zip = promisify(gzip)
-const unzip = promisify(gunzip)
 /** Annotations are kept on an alert so long after the last look. */
 const annotationsFor: Millis = 24 * 3_600_000
 
@@ -87,7 +83,7 @@ export function buildLooker (options: LookOptions): Looker {
       headline: finding.headline,
       diagnosis: JSON.stringify(diagnosis),
       finding: JSON.stringify(finding),
-      observations: await pack(observations),
+      observations: await packObservations(observations),
       changed: before === undefined || visible(before) !== visible(finding),
       ...(healed === undefined ? {} : { healed: { why: healed } }),
       ...(canLookAgain ? { next: nextLook({ now: clock.now(), opened: incident.opened_at, nextTry: seen.next.at }) } : {}),
@@ -127,7 +123,7 @@ export function buildLooker (options: LookOptions): Looker {
     const packed = await store.incidents.latestObservations(id)
     if (packed === undefined) return undefined
     try {
-      return await recall(JSON.parse((await unzip(packed)).toString()) as Observations)
+      return await recall(await unpackObservations(packed))
     } catch (error) {
       // Written by another version, or damaged: the finding does without.
       log.warn({ incident: id, reason: reasonOf(error) }, 'saved observations cannot be read')
@@ -154,11 +150,9 @@ export function buildLooker (options: LookOptions): Looker {
     })
   }
 
-  function links (incident: Incident, alert: Alert, diagnosis: Diagnosis | undefined, sender: string | undefined): FindingInput['links'] {
-    const runbook = [config.causes[diagnosis?.causes[0]?.id ?? 'unknown']?.runbook, alert.annotations.runbook_url, config.runbookUrl].find(url => url !== undefined && isWebUrl(url))
+  function links (incident: Incident, { labels, annotations }: Alert, diagnosis: Diagnosis | undefined, sender = ''): FindingInput['links'] {
     return {
-      ...linksOf(config, incident.id, alert.labels, sender ?? ''),
-      ...(runbook === undefined ? {} : { runbook }),
+      ...linksOf(config, { incident: incident.id, labels, annotations, sender, cause: diagnosis?.causes[0]?.id }),
       ...(incident.previous_id === null ? {} : { previous: `${config.publicUrl}/incidents/${incident.previous_id}` })
     }
   }
@@ -215,10 +209,5 @@ function visible ({ incident, headline, causes, doThis, steps, attempts, next, l
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64')
 }
 
-async function pack (observations: Observations): Promise<Uint8Array> {
-  return zip(JSON.stringify(redactObservations(observations, { pseudonyms: true })), { level: 3 })
-}
-
-const isWebUrl = (text: string): boolean => /^https?:\/\/[^\s<>"]+$/.test(text)
 
 const parse = <T>(text: string | null): T | undefined => text === null ? undefined : JSON.parse(text) as T

@@ -15,6 +15,7 @@ export async function findingOf (store: DeliveryStore, config: Config, incident:
   }
   const alert = await store.alert(incident.id)
   const labels = alert === undefined ? {} : JSON.parse(alert.row.labels) as Record<string, string>
+  const annotations = alert === undefined ? {} : JSON.parse(alert.row.annotations) as Record<string, string>
   return makeFinding({
     incident: {
       id: incident.id,
@@ -30,26 +31,31 @@ export async function findingOf (store: DeliveryStore, config: Config, incident:
     alert: {
       status: alert?.row.status ?? 'firing',
       labels,
-      annotations: alert === undefined ? {} : JSON.parse(alert.row.annotations) as Record<string, string>,
+      annotations,
       startsAt: alert?.row.starts_at ?? incident.opened_at,
       ...(alert === undefined || alert.row.ends_at === null ? {} : { endsAt: alert.row.ends_at }),
       generatorURL: alert?.row.generator_url ?? '',
       fingerprint: alert?.row.fingerprint ?? ''
     },
-    links: { ...linksOf(config, incident.id, labels, alert?.externalUrl ?? ''), ...(previousLink === undefined ? {} : { previous: previousLink }) },
+    links: { ...linksOf(config, { incident: incident.id, labels, annotations, sender: alert?.externalUrl ?? '' }), ...(previousLink === undefined ? {} : { previous: previousLink }) },
     timings: { notice: Math.max(0, now - incident.opened_at) }
   })
 }
 
-/** The links that need no look: report, runbook, and a silence filled in at Alertmanager. */
-export function linksOf (config: Pick<Config, 'publicUrl' | 'runbookUrl'>, incident: string, labels: Record<string, string>, externalUrl: string): FindingInput['links'] {
-  const matchers = Object.entries(labels).filter(([name]) => /^(?:alertname|namespace|exported_namespace|certificate|name)$/.test(name)).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+/** The links of an incident: report, runbook (the cause's own first), and a silence filled in at the Alertmanager that sent it. */
+export function linksOf (config: Pick<Config, 'publicUrl' | 'runbookUrl' | 'causes'>, { incident, labels, annotations, sender, cause = 'unknown' }: { incident: string, labels: Record<string, string>, annotations: Record<string, string>, sender: string, cause?: string }): FindingInput['links'] {
+  const runbook = config.causes[cause]?.runbook ?? annotations.runbook_url ?? config.runbookUrl
+  const matchers = Object.entries(labels)
+    .filter(([name, value]) => /^(?:alertname|namespace|exported_namespace|certificate|order|name)/.test(name) && value.length <= 200)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
   return {
     report: `${config.publicUrl}/incidents/${incident}`,
-    ...(config.runbookUrl === undefined ? {} : { runbook: config.runbookUrl }),
-    ...(/^https?:\/\//.test(externalUrl) && matchers.length > 0 ? { silence: `${externalUrl.replace(/\/$/, '')}/#/silences/new?filter=${encodeURIComponent(`{${matchers.join(',')}}`)}` } : {})
+    ...(runbook !== undefined && isWebUrl(runbook) ? { runbook } : {}),
+    ...(isWebUrl(sender) && matchers.length > 0 ? { silence: `${sender.replace(/\/+$/, '')}/#/silences/new?filter=${encodeURIComponent(`{${matchers.join(',')}}`)}` } : {})
   }
 }
+
+const isWebUrl = (text: string): boolean => /^https?:\/\/[^\s<>"]+$/.test(text)
 
 function stateOf ({ state, diagnosed_at: diagnosed }: IncidentTable): FindingState {
   if (state === 'healed') return 'healed'
