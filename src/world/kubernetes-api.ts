@@ -152,7 +152,8 @@ export class KubernetesApi {
     const { namespace = '', name = '' } = target
     const pod = this.shelf('', 'pods').find(({ metadata }) => metadata.name === name && metadata.namespace === namespace)
     const answer = await readPodLog(this.options.directory.logs, { namespace, pod: name, query }, pod, this.options.clock.now())
-    if ('text' in answer) response.writeHead(200, { 'content-type': 'text/plain' }).end(answer.text)
+    if ('stream' in answer) answer.stream.on('error', () => response.destroy()).pipe(response.writeHead(200, { 'content-type': 'text/plain' }))
+    else if ('text' in answer) response.writeHead(200, { 'content-type': 'text/plain' }).end(answer.text)
     else refuse(response, answer.status, answer.reason, answer.message, { name, kind: 'pods', group: '' })
   }
 
