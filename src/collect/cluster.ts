@@ -129,7 +129,9 @@ async function keepWay (gathering: Gathering, namespace: string | undefined, dom
   await Promise.all(doors.map(async door => {
     const [policies, maps, pods, slices] = await Promise.all([
       gathering.items('networkpolicies.networking.k8s.io', { namespace: door }), gathering.items('configmaps', { namespace: door, partial: true }),
-      gathering.items('pods', { namespace: door }), gathering.items('endpointslices.discovery.k8s.io', { namespace: door })
+      gathering.items('pods', { namespace: door }), gathering.items('endpointslices.discovery.k8s.io', { namespace: door }),
+      // A load balancer that could not be made says so in the Events of its Service.
+      keepEvents(gathering, door, event => event.type === 'Warning' && /^(Service|Gateway)$/.test(text(event.involvedObject ?? event.regarding, 'kind')))
     ])
     gathering.keep([...policies, ...maps.filter(isControllerConfig), ...pods.slice(0, 50), ...slices.slice(0, 50)].map(object => slim(object)))
   }))

@@ -3,7 +3,7 @@ import type { KubeObject } from '../shared/types/kubernetes.ts'
 import { peelWrapper } from './acme-problem.ts'
 import { aboutOf, isOwnName, namesIn, type Scope } from './attempt-scope.ts'
 import { at, fields, fieldsList, nameOf, string, strings } from './facts/fields.ts'
-import { solverObjects } from './facts/solver-objects.ts'
+import { solverObjects, statusAddresses } from './facts/solver-objects.ts'
 import { LogAttribution, isNoise, stageOfMessage, wordsOf, type SolverOwner } from './log-attribution.ts'
 import type { LogRecord } from './log-grammars/record.ts'
 import { normalise } from './normalise.ts'
@@ -99,7 +99,7 @@ function addEvents (shelf: TextShelf, scope: Scope, snapshot: Snapshot, solvers:
   for (const object of snapshot.byKind('Event')) {
     const event = plainEvent(object)
     const add = (about: readonly string[], attempt: Text['attempt'], objectKind?: string): void => shelf.add({
-      source: 'event', ref: eventRef(event), text: event.message, attempt, about: about.filter(name => isOwnName(scope, name)), fallback: stageOfEvent(event), severity: severityOf(event),
+      source: 'event', ref: eventRef(event), text: objectKind === undefined ? event.message : withReason(event), inner: event.message, attempt, about: about.filter(name => isOwnName(scope, name)), fallback: stageOfEvent(event), severity: severityOf(event),
       count: event.count, ...event.first === undefined ? {} : { first: event.first }, ...event.last === undefined ? {} : { last: event.last, time: event.last }, fold: true, ...objectKind === undefined ? {} : { objectKind }
     })
     if (chainKinds.has(event.kind)) {
@@ -116,6 +116,9 @@ function addEvents (shelf: TextShelf, scope: Scope, snapshot: Snapshot, solvers:
     else if (event.type === 'Warning' && related.has(`${event.kind} ${event.namespace ?? ''}/${event.name}`)) add(namesIn(scope, event.message).own, 'standing', event.kind)
   }
 }
+
+/** What scheduler, kubelet and load balancers call it is often said in the reason alone. */
+const withReason = ({ reason, message, type }: PlainEvent): string => type !== 'Warning' || reason === '' || message.includes(reason) ? message : `${reason}: ${message}`
 
 const chainKinds = new Set(['Certificate', 'CertificateRequest', 'Order', 'Challenge', 'Issuer', 'ClusterIssuer'])
 
@@ -137,6 +140,13 @@ function relatedRefs (scope: Scope, snapshot: Snapshot): Set<string> {
     if (fieldsList(at(ingress.spec, 'rules')).some(({ host }) => scope.names.has(string(host).toLowerCase())) || fieldsList(at(ingress.spec, 'tls')).some(({ hosts }) => strings(hosts).some(host => scope.names.has(host.toLowerCase())))) {
       refs.add(`Ingress ${ingress.metadata.namespace ?? ''}/${ingress.metadata.name}`)
     }
+  }
+  // The door that the name leads through, when its load balancer was never made.
+  for (const service of snapshot.byKind('Service')) {
+    if (at(service.spec, 'type') === 'LoadBalancer' && service.metadata.namespace !== scope.namespace && statusAddresses(service).length === 0) refs.add(nameOf(service))
+  }
+  for (const { spec } of scope.chain.challenges) {
+    for (const parent of fieldsList(at(spec, 'solver', 'http01', 'gatewayHTTPRoute', 'parentRefs'))) refs.add(`Gateway ${string(parent.namespace) || scope.namespace}/${string(parent.name)}`)
   }
   return refs
 }

@@ -79,6 +79,9 @@ function takes (controller: IngressController, name: string | undefined, by: 'sp
       return by === 'none' ? undefined : by === 'spec' ? name === own && (classController === '' || familyOfClass(classController) === family) : name === own
     }
     case 'contour': case 'haproxytech': case 'haproxy-ingress': case 'kong': case 'apisix': case 'cilium': case 'istio': {
+      // HAProxy Technologies' class controllers carry the controller's own class as their last part.
+      const suffix = family === 'haproxytech' ? /^haproxy\.org\/ingress-controller\/(.+)$/.exec(classController)?.[1] : undefined
+      if (by === 'spec' && suffix !== undefined && flags.has('ingress.class')) return suffix === flags.get('ingress.class')
       if (by === 'spec' && classController !== '') return familyOfClass(classController) === family ? undefined : false
       const own = flags.get('ingress-class') ?? flags.get('ingress.class') ?? flags.get('ingress-class-name')
       if (name !== undefined && own !== undefined) return name === own

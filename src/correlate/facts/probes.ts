@@ -18,7 +18,7 @@ export function probeFromClusterFacts (context: OutsideContext, identifier?: Out
   const addresses = addressesFacts(context, identifier)
   const inside = addresses.is === 'seen' ? addresses.value.clusterAddresses : []
   const own = every.filter(({ address }) => inside.includes(address))
-  return toFacts(context, identifier, looks, every, own.length > 0 ? own : every, 'the challenge path was not asked for from the cluster')
+  return toFacts(context, identifier, looks, every, inside.length > 0 ? own : every, 'the challenge path was not asked for from the cluster')
 }
 
 /** What outside probes meet. Never guessed from the cluster: without a probe it is simply not known. */
