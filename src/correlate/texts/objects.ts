@@ -113,7 +113,7 @@ function complaintsOf (object: KubeObject): { text: string, severity: Text['seve
 function falseOnes (list: unknown, where: string): { text: string, severity: Text['severity'] }[] {
   return conditions(list)
     .filter(({ type, status }) => (status === 'False') !== (type === 'Conflicted' || type === 'Detached' || type === 'OverlappingTLSConfig') && status !== 'Unknown')
-    .filter(({ type }) => /Accepted|ResolvedRefs|Programmed|Ready|Available|Scheduled|Conflicted|Detached|Attached/.test(type))
+    .filter(({ type }) => /Accepted|Admitted|ResolvedRefs|Programmed|Ready|Available|Scheduled|Conflicted|Detached|Attached/.test(type))
     .map(({ type, status, reason, message }) => ({ text: `${where}${type}=${status} ${reason ?? ''}: ${message ?? ''}`.trim(), severity: 'error' as const }))
 }
 

@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import type { AddressFacts, RoutingFacts } from '../../shared/types/case.ts'
+import type { AddressFacts, RouteClaim, RoutingFacts } from '../../shared/types/case.ts'
 import { cannotTell, defineCause, notApplicable, type Citation } from '../cause.ts'
 import { classDiffers, http01Facts, isConnectFailure, isForeignAnswer, isPublicCa, readHttp01, solverClaim } from '../http01.ts'
 import { valueIn } from '../reading.ts'
@@ -55,16 +55,25 @@ export default defineCause({
 /** All addresses are the cluster's, but those of another controller or Gateway than the solver's. */
 function besideTheSolver ({ publicAddresses }: AddressFacts, routing: RoutingFacts, misled: boolean, because: [Citation<Facts>, ...Citation<Facts>[]]) {
   const solver = solverClaim(routing)
-  const published = solver?.addresses.filter(address => ipaddr.isValid(address)) ?? []
+  const stated = solver === undefined ? [] : solver.addresses.length > 0 ? solver.addresses : addressesOfClass(routing, solver)
+  const published = stated.filter(address => ipaddr.isValid(address))
   const [first] = publicAddresses
-  if (solver === undefined || first === undefined || published.length === 0 || published.length < solver.addresses.length) return { is: 'ruled-out' as const, by: ['addresses'] as ['addresses'] }
+  if (first === undefined) return notApplicable
+  const ours = { is: 'ruled-out' as const, by: ['addresses'] as ['addresses'], because: `${first.address} is an address of this cluster (${first.ownedBy ?? 'its own'}).` }
+  if (solver === undefined || published.length === 0 || published.length < stated.length) return ours
   // 127.0.0.1 and the like are published by controllers that do not know their own front.
-  if (published.some(address => ['loopback', 'unspecified', 'linkLocal'].includes(ipaddr.parse(address).range())) || publicAddresses.some(({ address }) => published.includes(address))) return { is: 'ruled-out' as const, by: ['addresses'] as ['addresses'] }
+  if (published.some(address => ['loopback', 'unspecified', 'linkLocal'].includes(ipaddr.parse(address).range())) || publicAddresses.some(({ address }) => published.includes(address))) return ours
   if (!misled) return notApplicable
   return {
     is: 'found' as const, confidence: classDiffers(routing) ? 'possible' as const : 'likely' as const,
     blanks: { address: first.address, own: published.join(', '), whose: first.ownedBy ?? 'of this cluster' }, because
   }
+}
+
+/** Where a solver that is gone was published: with the site's Ingress, if that is of the same class. */
+function addressesOfClass ({ claims }: RoutingFacts, { className, ownership }: RouteClaim): string[] {
+  if (ownership === 'unowned' || className === undefined) return []
+  return claims.find(({ kind, solver, host, className: own, addresses }) => kind === 'Ingress' && !solver && host !== '' && own === className && addresses.length > 0)?.addresses ?? []
 }
 
 /** An address of the cluster that the internet could use. */

@@ -20,7 +20,7 @@ export default defineCause({
   ],
   texts: [
     { in: ['event', 'object', 'log'], match: 'all hosts are taken by other resources', confidence: 'proven' },
-    { in: ['object'], match: 'route \\S+ already exposes \\S+ and is older|namespace \\S+ owns hostname|a route in another namespace holds', confidence: 'proven' },
+    { in: ['object'], match: 'route \\S+ already exposes \\S+ and is older|namespace \\S+ owns hostname|hostalreadyclaimed|a route in another namespace holds', confidence: 'proven' },
     { in: ['event', 'object', 'log'], match: 'host(name)? (is|was) (already )?(taken|claimed|in use) by|conflicts with (an)?other (ingress|virtualserver|httpproxy|resource)', confidence: 'likely' },
     { in: ['event', 'object', 'log'], match: 'fqdn "[^"]+" is used in multiple|hostname conflict|virtualhost conflict', confidence: 'likely' }
   ],
