@@ -1,4 +1,4 @@
-import { fingerprint } from '../../src/accept/fingerprint.ts'
+import { fingerprint } from '../../src/shared/fingerprint.ts'
 
 export interface BodyOptions {
   namespace?: string
