@@ -27,8 +27,8 @@ const commands: CommandEntry[] = [
     options: [configFlag, ['-o, --output <directory>', 'where to']], load: () => import('./cli/capture.ts')
   },
   {
-    usage: 'replay <directories...>', description: 'diagnose recorded incidents with the production code',
-    options: [['--json', 'one line of JSON for each'], ['--concurrency <number>', 'cases side by side']], load: () => import('./cli/replay.ts')
+    usage: 'replay [directories...]', description: 'diagnose recorded incidents with the production code',
+    options: [['--json', 'one line of JSON for each'], ['--diff', 'what changed since they were diagnosed; without directories: the incidents of the store'], configFlag, ['--concurrency <number>', 'cases side by side']], load: () => import('./cli/replay.ts')
   },
   {
     usage: 'probe', description: 'answer probes of names from where this runs, for a service elsewhere',

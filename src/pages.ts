@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { buildAuthenticate } from './accept/authenticate.ts'
 import { causes } from './diagnose/index.ts'
+import type { SavedDiagnosis } from './collect/case-directory.ts'
 import type { Cause } from './diagnose/cause.ts'
+import { unpackObservations } from './packed-observations.ts'
 import { findingOf } from './publish/story.ts'
 import { pageHeaders, pageStyle, renderCauseList, renderCausePage, renderIncidentList, renderIncidentPage, type CauseEntry, type DeliveryRow, type IncidentRow } from './publish/page/pages.ts'
 import type { Config } from './shared/config/config.ts'
@@ -47,7 +49,17 @@ export async function pages (app: FastifyInstance, { config, store, clock, deliv
     const incident = await store.incidents.get(id)
     if (incident === undefined) throw new TriageError('NOT_FOUND', { what: `incident ${id.slice(0, 60)}` })
     const finding = await findingOf(deliveries, config, incident, clock.now())
-    return reply.headers(pageHeaders).send(renderIncidentPage(finding, { deliveries: await deliveriesOf(id), json: `/incidents/${id}.json` }))
+    return reply.headers(pageHeaders).send(renderIncidentPage(finding, { deliveries: await deliveriesOf(id), json: `/incidents/${id}.json`, ...(incident.looks === 0 ? {} : { caseDownload: `/incidents/${id}/case.tar` }) }))
+  })
+
+  app.get<{ Params: { id: string }, Querystring: { look?: string } }>('/incidents/:id/case.tar', async (request, reply) => {
+    const { id } = request.params
+    const look = await store.incidents.keptLook(id, request.query.look)
+    if (look === undefined) throw new TriageError('NOT_FOUND', { what: `a case of incident ${id.slice(0, 60)}` })
+    const [observations, { caseFiles }, { tarOf }] = await Promise.all([unpackObservations(look.data), import('./collect/case-directory.ts'), import('./collect/tar.ts')])
+    const root = `case-${id}`.replaceAll(/[^\w-]/g, '_')
+    const files = caseFiles(observations, { diagnosis: JSON.parse(look.diagnosis) as SavedDiagnosis })
+    return reply.headers({ 'content-type': 'application/x-tar', 'content-disposition': `attachment; filename="${root}.tar"`, 'x-content-type-options': 'nosniff' }).send(tarOf(files, { root, time: look.taken_at }))
   })
 
   app.get('/causes', async (_request, reply) => {
@@ -77,7 +89,7 @@ export async function pages (app: FastifyInstance, { config, store, clock, deliv
       notes: JSON.parse(notes) as unknown,
       diagnosis: diagnosis === null ? null : JSON.parse(diagnosis) as unknown,
       finding: await findingOf(deliveries, config, incident, clock.now()),
-      looks: (await store.incidents.looks(id)).map(({ taken_at: taken, order_name: order, cause, confidence, milliseconds }) => ({ takenAt: iso(taken), order, cause, confidence, milliseconds })),
+      looks: (await store.incidents.looks(id)).map(({ id: look, taken_at: taken, order_name: order, cause, confidence, milliseconds }) => ({ id: look, takenAt: iso(taken), order, cause, confidence, milliseconds })),
       deliveries: (await deliveriesOf(id)).map(({ updated, ...row }) => ({ ...row, updatedAt: iso(updated) })),
       audit: (await store.audit.list(id)).map(({ at, actor, action }) => ({ at: iso(at), actor, action }))
     }

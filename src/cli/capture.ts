@@ -26,7 +26,7 @@ export async function run ([subject = '']: string[], options: { config?: string,
     if (found.certificate?.uid === undefined && found.order === undefined && readable) throw new TriageError('NO_SUCH_SUBJECT', { name: certificate, namespace })
     const directory = resolve(options.output ?? `case-${namespace}-${certificate}`.replace(/[^\w.-]/g, '_'))
     await emptyDirectory(directory)
-    const files = await writeCaseDirectory(observations, directory)
+    const files = await writeCaseDirectory(observations, directory, { diagnosis })
     process.stdout.write(`${directory}\n`)
     process.stderr.write(`${files.length} files; the diagnosis now: ${diagnosis.causes[0]?.id ?? 'unknown'}. Tokens, keys and credentials are replaced; host names, addresses and object names are not: look through it before you share it.\n`)
     return 0

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { readBody } from '../accept/body.ts'
 import { buildOutsideClients, inProcessProbe, type OutsideClientsOptions } from '../collect/outside.ts'
 import { buildInvestigate, type Investigation, type LookClients } from '../investigate.ts'
@@ -6,7 +8,9 @@ import type { Route } from '../shared/clients/route.ts'
 import type { Config } from '../shared/config/config.ts'
 import { loadConfig } from '../shared/config/load.ts'
 import type { Alert } from '../shared/types/common.ts'
+import type { RecordedState } from '../shared/types/observations.ts'
 import { readCaseDirectory, type CaseDirectory } from '../world/case-directory.ts'
+import { CaseError } from '../world/case-error.ts'
 import { openWorld, type World } from '../world/world.ts'
 
 export interface ReplayResult extends Investigation { directory: CaseDirectory, alert: Alert, milliseconds: number }
@@ -29,12 +33,24 @@ export async function replayDirectory (path: string): Promise<ReplayResult> {
   const clients = openWorldClients(world, config)
   const began = performance.now()
   try {
-    const investigation = await buildInvestigate(config, clients, world.clock)(alerts)
+    const recorded = await recordedStates(path)
+    const investigation = await buildInvestigate(config, clients, world.clock, recorded === undefined ? undefined : async () => recorded)(alerts)
     return { directory, alert: alerts[0], ...investigation, milliseconds: performance.now() - began }
   } finally {
     await clients.close()
     await world.close()
   }
+}
+
+/** What the flight recorder knew when the case was saved; it has no place in the world's cluster. */
+async function recordedStates (path: string): Promise<RecordedState[] | undefined> {
+  const text = await readFile(join(path, 'recorded.json'), 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  try {
+    const states: unknown = JSON.parse(text)
+    if (Array.isArray(states)) return states as RecordedState[]
+  } catch { /* told below */ }
+  throw new CaseError('CASE_JSON', `${path}/recorded.json`, 'must be a list of recorded states')
 }
 
 /** The alert that decides the incident: the first that fires. */

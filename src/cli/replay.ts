@@ -2,13 +2,14 @@ import { reasonOf, TriageError } from '../shared/errors.ts'
 import { diagnosisJson } from './replay-json.ts'
 import { replayDirectory, type ReplayResult } from './replay-case.ts'
 
-export interface ReplayOptions { json?: boolean, concurrency?: string }
+export interface ReplayOptions { json?: boolean, concurrency?: string, diff?: boolean, config?: string }
 
 /** `acme-triage replay DIR…`: one verdict for each directory, in the order given. Status 1 when one cannot be read. */
-export async function run (directories: string[], { json = false, concurrency }: ReplayOptions): Promise<number> {
-  if (directories.length === 0) throw new TriageError('USAGE', { why: 'replay needs at least one case directory' })
+export async function run (directories: string[], { json = false, concurrency, diff = false, config }: ReplayOptions): Promise<number> {
+  if (directories.length === 0 && !diff) throw new TriageError('USAGE', { why: 'replay needs at least one case directory' })
   const workers = concurrency === undefined ? 4 : Number(concurrency)
   if (!Number.isInteger(workers) || workers < 1 || workers > 64) throw new TriageError('USAGE', { why: `--concurrency ${concurrency} is not a number from 1 to 64` })
+  if (diff) return (await import('./replay-diff.ts')).runDiff(directories, { json, config, concurrency: workers })
   let failed = false
   for await (const { path, outcome } of replayAll(directories, workers)) {
     if ('error' in outcome) failed = true

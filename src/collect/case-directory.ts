@@ -8,8 +8,12 @@ import { componentOf } from './cert-manager.ts'
 import { list, text } from './fields.ts'
 import { redactObservations } from './redact.ts'
 
+/** What was said of the case when it was seen, for a comparison later. Its texts stay out: they quote what redaction takes away. */
+export interface SavedDiagnosis { verdict: string, causes: { id: string, variant?: string, confidence: string, domains: string[] }[] }
+export interface CaseAbout { id?: string, title?: string, diagnosis?: SavedDiagnosis }
+
 /** Files of a case directory by their path inside it; redacted, and replay reads them back to the same diagnosis. */
-export function caseFiles (observations: Observations, { id, title }: { id?: string, title?: string } = {}): Map<string, string> {
+export function caseFiles (observations: Observations, { id, title, diagnosis }: CaseAbout = {}): Map<string, string> {
   const redacted = redactObservations(observations, { pseudonyms: true })
   const { subject } = redacted
   const name = subject.certificate?.name ?? subject.order?.name ?? 'unnamed'
@@ -38,11 +42,17 @@ export function caseFiles (observations: Observations, { id, title }: { id?: str
   if (http !== undefined) files.set('http.yaml', yaml(http))
   const acme = acmeFile(redacted)
   if (acme !== undefined) files.set('acme.yaml', yaml(acme))
+  // The recorder's memory has no place in a cluster: replay hands it over as it is.
+  if (redacted.recorded.length > 0) files.set('recorded.json', `${JSON.stringify(redacted.recorded, null, 1)}\n`)
+  if (diagnosis !== undefined) {
+    const causes = diagnosis.causes.map(({ id: cause, variant, confidence, domains }) => ({ id: cause, variant, confidence, domains }))
+    files.set('diagnosis.json', `${JSON.stringify({ verdict: diagnosis.verdict, causes }, null, 1)}\n`)
+  }
   return files
 }
 
 /** Writes a case directory; answers the paths that were written. Throws what the file system throws. */
-export async function writeCaseDirectory (observations: Observations, directory: string, about: { id?: string, title?: string } = {}): Promise<string[]> {
+export async function writeCaseDirectory (observations: Observations, directory: string, about: CaseAbout = {}): Promise<string[]> {
   const files = caseFiles(observations, about)
   for (const [path, content] of files) {
     const target = join(directory, path)

@@ -57,11 +57,17 @@ export interface IncidentStore {
   saveLook (job: Job, result: LookResult): Promise<SavedLook>
   /** The newest look that still has its observations (gzip). */
   latestObservations (id: string): Promise<Uint8Array | undefined>
+  /** Observations and diagnosis of one look, by its id, or of the newest that still has them. */
+  keptLook (id: string, look?: string): Promise<KeptLook | undefined>
+  /** The newest kept look of each incident, newest first. */
+  keptLooks (limit: number): Promise<Omit<KeptLook, 'data' | 'diagnosis'>[]>
   /** What was and is to be delivered for an incident, oldest first. */
   deliveries (id: string): Promise<DeliverySummary[]>
   looks (id: string): Promise<Omit<ObservationTable, 'data' | 'diagnosis'>[]>
 }
 
+/** A look whose observations (gzip) are still there; `diagnosis` is JSON. */
+export interface KeptLook { id: string, incident_id: string, taken_at: Millis, order_name: string, cause: string, confidence: string, diagnosis: string, data: Uint8Array }
 export type DeliverySummary = Pick<DeliveryTable, 'kind' | 'target' | 'state' | 'attempts' | 'updated_at' | 'last_error'>
 
 /** Looks of one incident whose observations are kept. */
@@ -114,6 +120,17 @@ export function incidentStore (context: StoreContext): IncidentStore {
     async latestObservations (id) {
       const row = await database.selectFrom('observation').select('data').where('incident_id', '=', id).where('data', 'is not', null).orderBy('taken_at', 'desc').limit(1).executeTakeFirst()
       return row?.data ?? undefined
+    },
+    async keptLook (id, look) {
+      const kept = database.selectFrom('observation').select(['id', 'incident_id', 'taken_at', 'order_name', 'cause', 'confidence', 'diagnosis', 'data']).where('incident_id', '=', id).where('data', 'is not', null)
+      const row = await (look === undefined ? kept : kept.where('id', '=', look)).orderBy('taken_at', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst()
+      return row === undefined || row.data === null ? undefined : { ...row, data: row.data }
+    },
+    async keptLooks (limit) {
+      const rows = await database.selectFrom('observation').select(['id', 'incident_id', 'taken_at', 'order_name', 'cause', 'confidence']).where('data', 'is not', null).orderBy('taken_at', 'desc').orderBy('id', 'desc').limit(limit * observationsKept).execute()
+      const newest = new Map<string, Omit<KeptLook, 'data' | 'diagnosis'>>()
+      for (const row of rows) if (!newest.has(row.incident_id)) newest.set(row.incident_id, row)
+      return [...newest.values()].slice(0, limit)
     },
     deliveries: id => database.selectFrom('delivery').select(['kind', 'target', 'state', 'attempts', 'updated_at', 'last_error']).where('incident_id', '=', id).orderBy('created_at').orderBy('id').limit(200).execute(),
     looks: id => database.selectFrom('observation').select(['id', 'incident_id', 'taken_at', 'order_uid', 'order_name', 'cause', 'confidence', 'milliseconds'])
