@@ -54,7 +54,8 @@ async function follow (gathering: Gathering, hint: SubjectHint, request: Resolve
     }
     case 'Ingress': return byIngress(gathering, name, namespace)
     case 'Issuer': case 'ClusterIssuer':
-      return scan(gathering, namespace, request, object => issuerRefOf(object)?.name === name && issuerRefOf(object)?.kind === kind, true)
+      // An object that was named and is gone is not replaced by one of another namespace that happens to fail.
+      return scan(gathering, namespace ?? request.hints.find(isObject)?.namespace, request, object => issuerRefOf(object)?.name === name && issuerRefOf(object)?.kind === kind, true)
     case 'Host': {
       const issuers = [...await gathering.items('clusterissuers.cert-manager.io'), ...await gathering.items('issuers.cert-manager.io')]
         .filter(issuer => hostOf(text(issuer, 'spec', 'acme', 'server')) === name)
@@ -64,6 +65,8 @@ async function follow (gathering: Gathering, hint: SubjectHint, request: Resolve
     case 'Scan': return scan(gathering, namespace, request, () => true, namespace !== undefined)
   }
 }
+
+const isObject = ({ kind, name }: SubjectHint): boolean => kind in resources && name !== undefined
 
 /** A namespace's objects, or everybody's. */
 const everything = (gathering: Gathering, resource: string, namespace: string | undefined): Promise<KubeObject[]> =>
@@ -78,12 +81,24 @@ async function byName (gathering: Gathering, kind: keyof typeof resources, { nam
     const starting = listed.value.filter(({ metadata }) => metadata.name.startsWith(name))
     if (starting.length > 0) return best(starting, '')
   }
+  if (kind === 'Certificate') {
+    const left = await leftOf(gathering, name, namespace)
+    if (left.object !== undefined) return left
+  }
   if (listed.is === 'unavailable') {
     if (namespace === undefined) return { why: listed.why }
     const single = await gathering.get(resources[kind], namespace, name)
     return single.is === 'seen' ? { object: single.value } : { why: single.is === 'unavailable' ? single.why : `there is no ${kind} of this name` }
   }
   return { why: `there is no ${kind} of this name${namespace === undefined ? '' : ` in ${namespace}`}` }
+}
+
+/** What a Certificate that is gone or unreadable has made and left behind. */
+async function leftOf (gathering: Gathering, certificate: string, namespace: string | undefined): Promise<Answer> {
+  const [orders, requests] = await Promise.all([everything(gathering, resources.Order, namespace), everything(gathering, resources.CertificateRequest, namespace)])
+  const isLeft = (object: KubeObject): boolean => object.metadata.annotations?.['cert-manager.io/certificate-name'] === certificate || ownerOf(object, 'Certificate')?.name === certificate
+  const [order, request] = [best(orders.filter(isLeft), ''), best(requests.filter(isLeft), '')]
+  return order.object === undefined ? request : order
 }
 
 /** The name itself, its wildcard, or the wildcard that covers it; addresses as they are. */

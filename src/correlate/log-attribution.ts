@@ -13,6 +13,9 @@ export interface Tie {
   by: 'keys' | 'names' | 'words' | 'neighbour' | 'fits' | 'controller'
 }
 
+/** Normalised words that objects and Events of the attempt say, and those of others; of redacted ones, how they begin. */
+export interface Words { own: ReadonlyMap<string, string[]>, other: ReadonlySet<string>, ownStarts: readonly (readonly [string, string[]])[], otherStarts: readonly string[] }
+
 /** The identifiers that a solver object of the attempt serves, or that it is somebody else's. */
 export type SolverOwner = string[] | 'other'
 
@@ -28,6 +31,12 @@ const noisyError = new RegExp([
   'certificaterequests?\\.cert-manager\\.io "[^"]*" not found', '^found Order resource not owned by this CertificateRequest, retrying'
 ].join('|'))
 
+/** By which words the built-in DNS solvers can be told. */
+const providers: readonly (readonly [solver: string, words: RegExp])[] = [
+  ['azureDNS', /azure|AADSTS|microsoftonline/i], ['route53', /route ?53|operation error STS|AssumeRole|EC2 IMDS/i], ['cloudDNS', /googleapi|GoogleCloud|clouddns/i], ['cloudflare', /cloudflare/i],
+  ['digitalocean', /digitalocean/i], ['rfc2136', /DNS update failed|rfc2136|TSIG/i], ['acmeDNS', /acme-?dns|account credentials not found for domain/i], ['akamai', /edgedns|akamai/i]
+]
+
 /** Words of the whole controller: they concern every attempt that runs at that time. */
 const controllerWide = /leader election lost|error executing command|error retrieving resource lock|Failed to watch |failed to list |the Gateway API CRDs do not seem to be present|failed calling webhook "(?:webhook|inject)\.cert-manager\.io"|conversion webhook for /
 
@@ -37,23 +46,26 @@ export class LogAttribution {
   readonly #solvers = new Map<string, SolverOwner>()
   readonly #keyed = new Map<string, { time: Millis, tie: Tie | 'other', strong: boolean }[]>()
   readonly #starts = new Map<string, Millis[]>()
-  /** Normalised words that an object or Event of the attempt says, and those that others say. */
-  readonly #ownWords: ReadonlyMap<string, string[]>
-  readonly #otherWords: ReadonlySet<string>
+  readonly #words: Words
+  /** When a pod said the same words without keys. */
+  readonly #keyless = new Map<string, Millis[]>()
+  readonly #cores = new Map<string, string>()
   readonly #otherHosts = new Set<string>()
   readonly #foreign = new Set<string>()
   #sharesNamespace = false
 
-  constructor (scope: Scope, records: readonly LogRecord[], words: { own: ReadonlyMap<string, string[]>, other: ReadonlySet<string> }, solverNames: ReadonlyMap<string, SolverOwner>) {
+  constructor (scope: Scope, records: readonly LogRecord[], words: Words, solverNames: ReadonlyMap<string, SolverOwner>) {
     this.#scope = scope
-    this.#ownWords = words.own
-    this.#otherWords = words.other
+    this.#words = words
     for (const [name, owner] of solverNames) this.#solvers.set(name, owner)
     for (const record of records) {
       const { fields, from, time } = record
       if (record.from.role === 'controller' && /^starting (?:cert-manager )?controller$|^Starting cert-manager controller|^starting controller$/.test(record.message) && fields.has('version') && time !== undefined) push(this.#starts, from.pod, time)
       const tie = this.#byKeys(record)
-      if (tie === undefined) continue
+      if (tie === undefined) {
+        if (time !== undefined && record.level === 'error' && record.foreign !== true) push(this.#keyless, this.#sayingOf(record), time)
+        continue
+      }
       const solver = fields.get('related_resource_name')
       if (solver?.startsWith('cm-acme-http-solver-') === true) this.#solvers.set(solver, tie === 'other' ? 'other' : tie.about)
       const dnsName = fields.get('dnsName')?.toLowerCase()
@@ -119,9 +131,9 @@ export class LogAttribution {
     const { time } = record
     const text = record.err ?? record.message
     const attempt = attemptAt(scope, time)
-    const core = normalise(peelWrapper(text).core)
-    const ownWords = this.#ownWords.get(core)
-    const otherWords = this.#otherWords.has(core)
+    const core = this.#coreOf(text)
+    const ownWords = this.#words.own.get(core) ?? this.#words.ownStarts.find(([start]) => core.startsWith(start))?.[1]
+    const otherWords = this.#words.other.has(core) || this.#words.otherStarts.some(start => core.startsWith(start))
     const names = namesIn(scope, text)
     const hosts = [...text.toLowerCase().matchAll(/\/\/([a-z0-9.-]+)/g)].map(match => match[1]!)
 
@@ -145,7 +157,7 @@ export class LogAttribution {
     if (/_acme-challenge\.[a-z0-9]|\bfor domain "?[a-z0-9_*-]+\.[a-z]/i.test(text)) return undefined
     const neighbour = this.#neighbour(record)
     if (neighbour === 'other') return undefined
-    if (neighbour !== undefined) return { attempt, about: neighbour.about, by: 'neighbour' }
+    if (neighbour !== undefined) return this.#happensBeside(record) ? { attempt, about: neighbour.about, by: 'neighbour' } : undefined
     return this.#fits(text, hosts, record, creating)
   }
 
@@ -187,11 +199,30 @@ export class LogAttribution {
     return other !== undefined && other <= own.gap * 3 ? 'other' : own.tie
   }
 
+  #coreOf (text: string): string {
+    let core = this.#cores.get(text)
+    if (core === undefined) this.#cores.set(text, core = normalise(peelWrapper(text).core))
+    return core
+  }
+
+  #sayingOf ({ err, message, from }: LogRecord): string { return `${from.pod}\n${this.#coreOf(err ?? message)}` }
+
+  /** Does it keep coming beside the attempt's lines? Heartbeats are everywhere: one meeting of many may be chance. */
+  #happensBeside (record: LogRecord): boolean {
+    const { start, end } = this.#scope
+    const times = (this.#keyless.get(this.#sayingOf(record)) ?? []).filter(time => time >= start && time < end)
+    if (times.length < 3) return true
+    const beside = times.filter(time => { const found = this.#neighbour({ ...record, time }); return found !== undefined && found !== 'other' })
+    return beside.length * 2 >= times.length
+  }
+
   /** A line that names nothing counts only for an attempt in the right state at that time. */
   #fits (text: string, hosts: readonly string[], record: LogRecord, creating: boolean): Tie | undefined {
     const scope = this.#scope
     const { time, from } = record
     const attempt = attemptAt(scope, time)
+    // The words of a DNS provider that nobody else is asking at the moment.
+    if (attempt === 'current' && scope.start > 0 && record.err !== undefined && providers.some(([solver, words]) => scope.aloneWith.has(solver) && words.test(text))) return { attempt, about: [], by: 'fits' }
     const aboutCa = scope.acmeHost !== undefined && (hosts.includes(scope.acmeHost) || text.includes(` ${scope.acmeHost} `))
     if (hosts.length > 0 && !aboutCa) return undefined
     const burst = (this.#starts.get(from.pod) ?? []).some(start => time !== undefined && time >= start && time - start < 90_000)

@@ -4,7 +4,7 @@ import { peelWrapper } from './acme-problem.ts'
 import { aboutOf, isOwnName, namesIn, type Scope } from './attempt-scope.ts'
 import { at, fields, fieldsList, nameOf, string, strings } from './facts/fields.ts'
 import { solverObjects, statusAddresses } from './facts/solver-objects.ts'
-import { LogAttribution, isNoise, stageOfMessage, wordsOf, type SolverOwner } from './log-attribution.ts'
+import { LogAttribution, isNoise, stageOfMessage, wordsOf, type SolverOwner, type Words } from './log-attribution.ts'
 import type { LogRecord } from './log-grammars/record.ts'
 import { normalise } from './normalise.ts'
 import { reasonOf } from './objects.ts'
@@ -70,12 +70,18 @@ function ownersOfSolvers (snapshot: Snapshot, solvers: readonly Solvers[]): Map<
 }
 
 /** Words that objects say of themselves, normalised: a log line without keys may repeat them. */
-function saidBy (scope: Scope, snapshot: Snapshot): { own: Map<string, string[]>, other: Set<string> } {
+function saidBy (scope: Scope, snapshot: Snapshot): Words {
   const own = new Map<string, string[]>()
   const other = new Set<string>()
+  const ownStarts: [string, string[]][] = []
+  const otherStarts: string[] = []
   const hear = (text: string, mine: boolean, about: string[]): void => {
     const core = normalise(peelWrapper(text).core)
     if (core.length < 12) return
+    // cert-manager takes the rest of an SDK's error out of a status, not out of its log.
+    const start = /^(.{20,}?)[\s,:]*<redacted /.exec(core)?.[1]
+    if (start !== undefined && mine) ownStarts.push([start, about])
+    else if (start !== undefined) otherStarts.push(start)
     if (mine) own.set(core, [...new Set([...own.get(core) ?? [], ...about])])
     else other.add(core)
   }
@@ -88,7 +94,7 @@ function saidBy (scope: Scope, snapshot: Snapshot): { own: Map<string, string[]>
     const mine = scope.own.get(`${namespace ?? ''}/${name}`)
     hear(message, mine !== undefined, mine ?? [])
   }
-  return { own, other }
+  return { own, other, ownStarts, otherStarts }
 }
 
 function addEvents (shelf: TextShelf, scope: Scope, snapshot: Snapshot, solvers: readonly Solvers[], attribution: LogAttribution): void {
