@@ -54,12 +54,29 @@ export function ruledOut (examined: readonly Examination[], found: readonly Find
     if (verdict.is !== 'ruled-out' || entries.has(cause.id) || foundIds.has(cause.id)) continue
     const evidence = unique(verdict.by.flatMap(citation => cite(citation, identifier, incident).evidence))
     const names = verdict.by.flatMap(citation => typeof citation === 'string' ? [citation] : [])
-    entries.set(cause.id, { id: cause.id, because: verdict.because ?? evidence[0]?.text ?? `${names.join(', ')} says otherwise`, evidence: evidence.slice(0, 3) })
+    entries.set(cause.id, { id: cause.id, because: verdict.because ?? sentenceOf(names[0], evidence) ?? `${names.join(', ')} says otherwise`, evidence: evidence.slice(0, 3) })
   }
   const related = new Set(found.flatMap(({ cause }) => cause.related))
   const list = [...entries.values()]
   return [...list.filter(({ id }) => related.has(id)), ...list.filter(({ id }) => !related.has(id))]
 }
+
+/** What a fact says against a cause, as a sentence. */
+function sentenceOf (fact: string | undefined, all: readonly Evidence[]): string | undefined {
+  const evidence = (fact === 'addresses' ? all.find(({ ref }) => / at (public|outside)/.test(ref)) : undefined) ?? all[0]
+  switch (fact) {
+    case 'probeFromOutside': return 'From outside the token is served.'
+    case 'probeFromCluster': return 'From inside the cluster the token is served.'
+  }
+  if (evidence === undefined) return undefined
+  switch (fact) {
+    case 'addresses': return `${evidence.ref} is ${evidence.text}.`
+    case 'networkPolicy': case undefined: return sentence(evidence.text)
+    default: return `${evidence.ref}: ${evidence.text}`
+  }
+}
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 
 /** Causes that need something that could not be seen. */
 export function unanswered (examined: readonly Examination[], found: readonly Finding[]): Diagnosis['cannotTell'] {

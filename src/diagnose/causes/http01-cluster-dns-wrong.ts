@@ -14,7 +14,8 @@ export default defineCause({
   title: 'Cluster DNS answers differently for {dnsName}: {inside} inside, {outside} in public',
   meaning: 'cert-manager checks the challenge with the cluster\'s resolver, which gives {inside}; public DNS gives {outside}. The check fails although the CA might succeed.',
   remedy: [
-    { do: 'Compare the answers.', run: 'kubectl run dns-probe --rm -it --restart=Never --image=busybox -- nslookup {dnsName}; dig +short {dnsName} @1.1.1.1', changes: true },
+    { do: 'See what public DNS answers.', run: 'dig +short {dnsName} @1.1.1.1' },
+    { do: 'Ask from a pod.', run: 'kubectl run dns-probe --rm -it --restart=Never --image=busybox -- nslookup {dnsName}', changes: true },
     'Correct the internal zone or CoreDNS (stale record, hosts entry, split horizon, search domain with a wildcard, negative cache), or wait for its TTL.',
     { do: 'Or let the self-check ask other servers: --acme-http01-solver-nameservers.', run: 'kubectl -n {certManagerNamespace} edit deployment cert-manager', changes: true }
   ],
@@ -40,7 +41,7 @@ export default defineCause({
     const dialled = reading.selfCheck?.address
     const astray = dialled !== undefined && !seen.publicAddresses.some(({ address }) => address === dialled)
     const differ = seen.split || dead || astray
-    if (!differ) return seen.clusterState === 'ok' ? { is: 'ruled-out', by: ['addresses'] } : notApplicable
+    if (!differ) return seen.clusterState === 'ok' ? { is: 'ruled-out', by: ['addresses'], because: 'Cluster DNS and public DNS agree.' } : notApplicable
     const cited: Citation<Facts>[] = reading.selfCheck === undefined ? [] : [reading.selfCheck.cite]
     if (reading.selfCheck === undefined && reading.inside === undefined) return notApplicable
     // A name that means the ingress Service inside is split on purpose, and works.

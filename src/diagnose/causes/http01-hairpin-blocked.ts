@@ -17,7 +17,8 @@ export default defineCause({
   title: '{dnsName} answers from outside, but pods cannot reach {address}',
   meaning: 'Only cert-manager\'s own check of {address} fails ({inside}); {outside}. The CA is not asked before that check passes.',
   remedy: [
-    { do: 'Ask from a pod, then from outside.', run: 'kubectl -n {certManagerNamespace} run probe --rm -it --restart=Never --image=curlimages/curl -- curl -sv --connect-timeout 10 http://{dnsName}/', changes: true },
+    { do: 'Ask from outside.', run: 'curl -sv --connect-timeout 10 http://{dnsName}/' },
+    { do: 'Ask from a pod.', run: 'kubectl -n {certManagerNamespace} run probe --rm -it --restart=Never --image=curlimages/curl -- curl -sv --connect-timeout 10 http://{dnsName}/', changes: true },
     'Let pods reach {address}: hairpin NAT on the router or load balancer, or externalTrafficPolicy: Cluster on the ingress Service.',
     'Or resolve {dnsName} inside the cluster to the ingress Service (CoreDNS rewrite, hosts).',
     'cert-manager 1.21 can wait instead of checking: waitInsteadOfSelfCheck in the solver.'
