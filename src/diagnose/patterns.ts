@@ -1,13 +1,12 @@
-import { RE2JS } from 're2js'
 import type { Text } from '../shared/types/case.ts'
 import type { Cause, Hit, TextRule } from './cause.ts'
 import { requiredLiterals } from './literals.ts'
+import { Matcher } from './matcher.ts'
 
-const flags = RE2JS.CASE_INSENSITIVE | RE2JS.DOTALL
 /** Longer texts are cut before matching; what means something stands at the start. */
 const longest = 16_384
 
-interface CompiledRule { cause: string, rule: TextRule, pattern: RE2JS, unless?: RE2JS, literals?: number[], named: boolean }
+interface CompiledRule { cause: string, rule: TextRule, pattern: Matcher, unless?: Matcher, literals?: number[], named: boolean }
 
 /** All text rules of a list of causes, matched in linear time. */
 export interface PatternSet {
@@ -16,7 +15,8 @@ export interface PatternSet {
 }
 
 /**
- * Compiles the rules; throws with the cause's id when a pattern is not RE2 syntax.
+ * Prepares the rules. Patterns are compiled when they are first tried, which is when one that is
+ * not RE2 syntax throws; the catalogue's test and `causes test DIR` find such a one before.
  *
  * A text is scanned once for the literals of all rules, and only rules whose literals it holds
  * are tried: one automaton of all rules (RE2Set) was measured at half a second for 4 kB of text
@@ -41,22 +41,22 @@ function compile (causes: readonly Cause[]): PatternSet {
   return {
     match (text) {
       const subject = subjectOf(text)
-      const scan = remembered.get(subject) ?? { lower: subject.toLowerCase(), held: [], answers: new Uint8Array(rules.length) }
+      const scan = remembered.get(subject) ?? newScan(subject, rules.length)
       if (remembered.size >= scansKept) remembered.clear()
       remembered.set(subject, scan)
       const matched: { cause: string, hit: Hit }[] = []
       for (const [place, compiledRule] of rules.entries()) {
         if (!applies(compiledRule.rule, text) || !says(compiledRule, place, subject, scan)) continue
         const { cause, rule, pattern, named } = compiledRule
-        matched.push({ cause, hit: { rule, text, groups: named ? groupsOf(pattern, subject) : {} } })
+        matched.push({ cause, hit: { rule, text, groups: named ? pattern.groups(subject) : {} } })
       }
       return matched
     }
   }
 
-  function says ({ pattern, unless, literals: needed }: CompiledRule, place: number, subject: string, { lower, held, answers }: Scan): boolean {
+  function says ({ pattern, unless, literals: needed }: CompiledRule, place: number, subject: string, { lower, pairs, held, answers }: Scan): boolean {
     if (answers[place] !== unknown) return answers[place] === yes
-    const holds = (literal: number): boolean => held[literal] ??= lower.includes(words[literal]!)
+    const holds = (literal: number): boolean => held[literal] ??= hasPairs(pairs, words[literal]!) && lower.includes(words[literal]!)
     const answer = (needed === undefined || needed.some(holds)) && pattern.test(subject) && unless?.test(subject) !== true
     answers[place] = answer ? yes : no
     return answer
@@ -64,21 +64,47 @@ function compile (causes: readonly Cause[]): PatternSet {
 }
 
 /** What is known of one text already; the same words stand in an Order, its request, its Certificate and each new look. */
-interface Scan { lower: string, held: (boolean | undefined)[], answers: Uint8Array }
+interface Scan { lower: string, pairs: Uint8Array, held: (boolean | undefined)[], answers: Uint8Array }
 const scansKept = 200
+
+function newScan (subject: string, rules: number): Scan {
+  const lower = subject.toLowerCase()
+  return { lower, pairs: pairsOf(lower), held: [], answers: new Uint8Array(rules) }
+}
 const [unknown, yes, no] = [0, 1, 2]
 
+/** One bit for each pair of neighbouring characters in a text (their low bytes). */
+function pairsOf (text: string): Uint8Array {
+  const pairs = new Uint8Array(8_192)
+  let before = text.charCodeAt(0) & 255
+  for (let index = 1; index < text.length; index++) {
+    const code = text.charCodeAt(index) & 255
+    const pair = before << 8 | code
+    pairs[pair >> 3]! |= 1 << (pair & 7)
+    before = code
+  }
+  return pairs
+}
+
+/** False: the literal surely stands nowhere in the text. A thousand literals are asked for each text, and few are there. */
+function hasPairs (pairs: Uint8Array, literal: string): boolean {
+  for (let index = 1; index < literal.length; index++) {
+    const pair = (literal.charCodeAt(index - 1) & 255) << 8 | (literal.charCodeAt(index) & 255)
+    if ((pairs[pair >> 3]! & 1 << (pair & 7)) === 0) return false
+  }
+  return true
+}
+
 function compileRule (cause: string, rule: TextRule, literals: Map<string, number>): CompiledRule {
-  try {
-    const match = anyQuote(rule.match)
-    const needed = requiredLiterals(match)?.map(literal => {
-      const index = literals.get(literal) ?? literals.size
-      literals.set(literal, index)
-      return index
-    })
-    return { cause, rule, literals: needed, named: /\(\?P?</.test(rule.match), pattern: RE2JS.compile(match, flags), unless: rule.unless === undefined ? undefined : RE2JS.compile(anyQuote(rule.unless), flags) }
-  } catch (error) {
-    throw new Error(`${cause}: the pattern ${rule.match} is not RE2 syntax: ${(error as Error).message}`, { cause: error })
+  const match = anyQuote(rule.match)
+  const needed = requiredLiterals(match)?.map(literal => {
+    const index = literals.get(literal) ?? literals.size
+    literals.set(literal, index)
+    return index
+  })
+  return {
+    cause, rule, literals: needed, named: /\(\?P?</.test(rule.match), pattern: new Matcher(match, `${cause}: the pattern ${rule.match}`),
+    unless: rule.unless === undefined ? undefined : new Matcher(anyQuote(rule.unless), `${cause}: the pattern ${rule.unless}`)
   }
 }
 
@@ -103,10 +129,4 @@ function applies ({ in: sources, when }: TextRule, { evidence, wrapper, problem,
   if (when.family !== undefined && when.family !== problem?.family) return false
   if (when.objectKind !== undefined && !when.objectKind.includes(objectKind ?? '')) return false
   return true
-}
-
-function groupsOf (pattern: RE2JS, subject: string): Record<string, string> {
-  const matcher = pattern.matcher(subject)
-  if (!matcher.find()) return {}
-  return Object.fromEntries(Object.entries(matcher.getNamedGroups()).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
 }

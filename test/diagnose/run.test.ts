@@ -118,7 +118,7 @@ t.test('causes of the other challenge type are not asked', async t => {
 
 t.test('a pattern that is no RE2 is refused by name', async t => {
   const cause = defineCause({ id: 'site-test', since: '0', stage: 'order', needs: [], title: 'a', meaning: 'b', remedy: [], texts: [{ in: ['challenge'], match: 'a(?=b)', confidence: 'proven' }] })
-  t.throws(() => compilePatterns([cause]), /site-test.*a\(\?=b\)/)
+  t.throws(() => compilePatterns([cause]).match(aText('a?=b')), /site-test.*a\(\?=b\)/)
 })
 
 t.test('the same case gives the same diagnosis, whatever the order of its texts', async () => {
