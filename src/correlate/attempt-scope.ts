@@ -33,6 +33,8 @@ export interface Scope {
   webhookGroups: Set<string>
   /** No other Challenge in the cluster is waiting, as far as it was seen. */
   alone: boolean
+  /** Built-in DNS solvers that of all waiting Challenges only the attempt's own use. */
+  aloneWith: ReadonlySet<string>
   /** What failed before is healed: the issuer is ready since then. */
   issuerReadySince?: Millis
 }
@@ -78,6 +80,7 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
     ...acmeHostOf(issuer),
     webhookGroups: new Set(challenges.map(({ spec }) => string(at(spec, 'solver', 'dns01', 'webhook', 'groupName'))).filter(group => group !== '')),
     alone: isAlone(snapshot, challenges),
+    aloneWith: solversAlone(snapshot, challenges),
     issuerReadySince: millisOf(ready?.lastTransitionTime)
   }
 }
@@ -125,9 +128,19 @@ function otherNamesOf (snapshot: Snapshot, own: ReadonlySet<string>): Set<string
 }
 
 function isAlone (snapshot: Snapshot, own: readonly KubeObject[]): boolean {
-  if (snapshot.list('Challenge').is !== 'seen') return false
-  const waiting = snapshot.byKind('Challenge').filter(waits => !['valid', 'invalid', 'errored', 'expired'].includes(stateOf(waits)))
+  const waiting = waitingIn(snapshot)
   return waiting.every(challenge => own.includes(challenge)) && waiting.length > 0
+}
+
+/** None when the Challenges could not be listed: then nobody knows who else waits. */
+const waitingIn = (snapshot: Snapshot): KubeObject[] =>
+  snapshot.list('Challenge').is !== 'seen' ? [] : snapshot.byKind('Challenge').filter(waits => !['valid', 'invalid', 'errored', 'expired'].includes(stateOf(waits)))
+
+function solversAlone (snapshot: Snapshot, own: readonly KubeObject[]): Set<string> {
+  const waiting = waitingIn(snapshot)
+  const solversOf = (challenges: readonly KubeObject[]): string[] => challenges.flatMap(({ spec }) => Object.keys(fields(at(spec, 'solver', 'dns01'))))
+  const others = new Set(solversOf(waiting.filter(challenge => !own.includes(challenge))))
+  return new Set(solversOf(waiting.filter(challenge => own.includes(challenge))).filter(solver => !others.has(solver)))
 }
 
 /** Which attempt a moment belongs to, for objects whose names every attempt uses again. */

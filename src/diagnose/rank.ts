@@ -54,6 +54,7 @@ export const explains: Record<string, readonly string[]> = {
   ...Object.fromEntries(['dns01-credentials-rejected', 'dns01-permission-denied', 'dns01-zone-not-found', 'dns01-webhook-config-invalid', 'dns01-provider-error', 'dns01-update-refused', 'dns01-webhook-forbidden[secret-reader]'].map(id => [id, ['dns01-not-propagated']])),
   'dns01-search-domain-hijack': ['dns01-zone-not-found', 'dns01-not-propagated'],
   'dns01-provider-throttled': ['dns01-provider-error', 'dns01-not-propagated'],
+  'certificate-not-stored': ['cert-manager-rbac-denied'],
   'wildcard-needs-dns01': ['issuer-no-matching-solver'],
   'issuer-solver-invalid': ['issuer-no-matching-solver'],
   'acme-server-unreachable': ['issuer-not-ready'],
