@@ -53,7 +53,8 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   const log = givenLog ?? buildLog({ level: config.log.level, secrets: secretsOf(config) })
   const store = given ?? await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, clock, flapWindow: config.slack.flapWindow })
   const metrics = buildMetrics()
-  const own = later(config, clients, clock, store)
+  let recorder: Recorder | undefined
+  const own = later(config, clients, clock, store, () => recorder?.status() ?? [])
   const investigate = givenInvestigate ?? own.investigate
   const looker = buildLooker({
     config, store, clock, metrics, log, investigate, canLookAgain: clients.kubernetes !== undefined,
@@ -109,7 +110,6 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   })
 
   let closing = false
-  let recorder: Recorder | undefined
   server.get('/healthz', async () => ({ status: 'ok' }))
   server.get('/readyz', async () => {
     if (closing) throw new TriageError('STOPPING')
@@ -155,14 +155,14 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
 interface Later { investigate: Investigate, warm (): Promise<void> }
 
 /** Collectors, grammars and catalogue are read and compiled after the start, while nobody waits. */
-function later (config: Config, clients: LookClients, clock: Clock, store: Store): Later {
+function later (config: Config, clients: LookClients, clock: Clock, store: Store, recorderStatus: Recorder['status']): Later {
   let built: Promise<Investigate> | undefined
   const build = () => built ??= setTimeout(firstMessageTakes).then(() => import('./investigate.ts')).then(async ({ buildInvestigate, compileCatalogue }) => {
     const diagnoser = await compileCatalogue(config)
-    return buildInvestigate(config, clients, clock, query => store.recorder.read(query), Promise.resolve(diagnoser))
+    return buildInvestigate(config, clients, clock, { read: query => store.recorder.read(query), status: recorderStatus }, Promise.resolve(diagnoser))
   })
   return {
-    investigate: async alerts => (await build())(alerts),
+    investigate: async (alerts, earlier) => (await build())(alerts, earlier),
     async warm () { await build() }
   }
 }

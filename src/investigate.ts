@@ -1,6 +1,6 @@
 import { subjectHints } from './accept/subject.ts'
 import type { OutsideClients } from './collect/outside-clients.ts'
-import { collect } from './collect/run.ts'
+import { collect, type Recordings } from './collect/run.ts'
 import { correlate } from './correlate/correlate.ts'
 import { causes as catalogue } from './diagnose/index.ts'
 import { loadLocalCauses } from './diagnose/local-causes.ts'
@@ -10,9 +10,9 @@ import type { KubernetesClient } from './shared/clients/kubernetes.ts'
 import type { Config } from './shared/config/config.ts'
 import { TriageError } from './shared/errors.ts'
 import type { Case } from './shared/types/case.ts'
-import type { Alert, Clock, Millis } from './shared/types/common.ts'
+import type { Alert, Clock } from './shared/types/common.ts'
 import type { Diagnosis } from './shared/types/diagnosis.ts'
-import type { Observations, RecordedState } from './shared/types/observations.ts'
+import type { EarlierDiagnosis, Observations } from './shared/types/observations.ts'
 
 /** What looks outward; either may be missing, and the result says so. */
 export interface LookClients { kubernetes?: KubernetesClient, outside?: OutsideClients }
@@ -20,18 +20,15 @@ export interface LookClients { kubernetes?: KubernetesClient, outside?: OutsideC
 export interface Investigation { observations: Observations, case: Case, diagnosis: Diagnosis }
 
 /** Everything from the alerts of one incident, the leading one first, to its diagnosis. Never throws for what the outside does. */
-export type Investigate = (alerts: [Alert, ...Alert[]]) => Promise<Investigation>
-
-/** Where the flight recorder's memory is read. */
-export type ReadRecorded = (query: { namespace: string, since: Millis, orders?: string[] }) => Promise<RecordedState[]>
+export type Investigate = (alerts: [Alert, ...Alert[]], earlier?: EarlierDiagnosis[]) => Promise<Investigation>
 
 /** Joins collect, correlate and diagnose. Without a `diagnoser` the catalogue is compiled at the first call. */
-export function buildInvestigate (config: Config, clients: LookClients, clock: Clock, recorded?: ReadRecorded, diagnoser?: Promise<Diagnoser>): Investigate {
-  return async alerts => {
+export function buildInvestigate (config: Config, clients: LookClients, clock: Clock, recorder?: Recordings, diagnoser?: Promise<Diagnoser>): Investigate {
+  return async (alerts, earlier) => {
     const [{ labels, annotations }] = alerts
     const { hints, domains, lint } = subjectHints(labels, annotations, { clusterLabel: config.clusterLabel, cluster: config.cluster })
     const { deadline, logBytes, ingressLogs } = config.collect
-    const observations = await collect({ alerts, hints, domains, lint }, clients, clock, { deadline, logBytes, ingressLogs, certManagerNamespace: config.kubernetes.certManagerNamespace, recorded })
+    const observations = await collect({ alerts, hints, domains, lint }, clients, clock, { deadline, logBytes, ingressLogs, certManagerNamespace: config.kubernetes.certManagerNamespace, recorder, earlier })
     const incident = correlate(observations)
     diagnoser ??= diagnoserOf(config)
     return { observations, case: incident, diagnosis: (await diagnoser).diagnose(incident) }

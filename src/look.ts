@@ -16,7 +16,7 @@ import type { Store } from './shared/store/store.ts'
 import type { Case } from './shared/types/case.ts'
 import type { Alert, Clock, Millis } from './shared/types/common.ts'
 import type { Diagnosis } from './shared/types/diagnosis.ts'
-import type { Observations } from './shared/types/observations.ts'
+import type { EarlierDiagnosis, Observations } from './shared/types/observations.ts'
 
 export interface LookOptions {
   config: Config
@@ -61,7 +61,7 @@ export function buildLooker (options: LookOptions): Looker {
   async function look (incident: Incident, alerts: Alert[], alert: Alert): Promise<LookResult> {
     const began = clock.now()
     const before = parse<Finding>(incident.finding)
-    const investigation = await investigate(order(alerts, alert))
+    const investigation = await investigate(order(alerts, alert), await earlierLooks(incident.id))
     const { observations, case: seen, diagnosis } = investigation
     const milliseconds = clock.now() - began
     const healed = healedBy(seen)
@@ -117,6 +117,12 @@ export function buildLooker (options: LookOptions): Looker {
       log.warn({ incident: incident.id, err: error }, 'what fixed it cannot be seen')
       return undefined
     }
+  }
+
+  /** What we said of each attempt when we looked at it last; the oldest first. */
+  async function earlierLooks (id: string): Promise<EarlierDiagnosis[]> {
+    const looks = (await store.incidents.looks(id)).toReversed().map(({ taken_at: at, order_uid: orderUid, order_name: name, cause, confidence }) => ({ at, orderUid, order: name, cause, confidence }))
+    return [...new Map(looks.map(look => [look.orderUid, look])).values()]
   }
 
   async function lastCase (id: string): Promise<Case | undefined> {

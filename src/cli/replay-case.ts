@@ -34,7 +34,7 @@ export async function replayDirectory (path: string): Promise<ReplayResult> {
   const began = performance.now()
   try {
     const recorded = await recordedStates(path)
-    const investigation = await buildInvestigate(config, clients, world.clock, recorded === undefined ? undefined : async () => recorded)(alerts)
+    const investigation = await buildInvestigate(config, clients, world.clock, recorded === undefined ? undefined : { read: async () => recorded })(alerts)
     return { directory, alert: alerts[0], ...investigation, milliseconds: performance.now() - began }
   } finally {
     await clients.close()

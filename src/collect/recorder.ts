@@ -205,10 +205,12 @@ function toState (object: KubeObject, now: Millis): RecordedState | undefined {
   const status = object.status ?? {}
   const owner = kind === 'Challenge' ? ownerOf(object, 'Order') : undefined
   const dnsName = text(object, 'spec', 'dnsName')
+  const certificate = object.metadata.annotations?.['cert-manager.io/certificate-name']
   return {
     at: now, kind, namespace, name, uid, ...(owner === undefined ? {} : { order: owner.uid }),
     state: text(status, 'state'), reason: redactText(text(status, 'reason').slice(0, 4_000), [...secretsOf([object], true).keys()]),
     ...(kind === 'Challenge' ? { presented: status.presented === true, processing: status.processing === true } : {}),
-    ...(dnsName === '' ? {} : { dnsName })
+    ...(dnsName === '' ? {} : { dnsName }),
+    ...(certificate === undefined ? {} : { certificate })
   }
 }

@@ -2,12 +2,13 @@ import type { KubernetesClient } from '../shared/clients/kubernetes.ts'
 import { isNamespaceName } from '../shared/clients/kubernetes-resources.ts'
 import { unavailable, type Alert, type Clock, type Millis } from '../shared/types/common.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
-import type { LogLook, Observations, RecordedState, Subject, SubjectHint } from '../shared/types/observations.ts'
+import type { EarlierDiagnosis, LogLook, Observations, RecordedState, Subject, SubjectHint } from '../shared/types/observations.ts'
 import { readRest, startEarly } from './cluster.ts'
 import { created, namesOf, text, time } from './fields.ts'
 import { Gathering } from './gathering.ts'
 import { lookOutside, type OutsideClients, type OutsideFindings } from './outside.ts'
 import { ownEdges, outsideRequest } from './outside-from-cluster.ts'
+import type { RecorderStatus } from './recorder.ts'
 import { resolveSubject, type Resolved } from './resolve.ts'
 
 export interface CollectRequest {
@@ -20,6 +21,12 @@ export interface CollectRequest {
 
 export interface CollectClients { kubernetes?: KubernetesClient, outside?: OutsideClients }
 
+/** Where the flight recorder's memory is read, and what it cannot watch at the moment. */
+export interface Recordings {
+  read (query: { namespace: string, since: Millis, orders?: string[] }): Promise<RecordedState[]>
+  status? (): RecorderStatus[]
+}
+
 export interface CollectOptions {
   /** Everything must be home in this time (5 s). */
   deadline?: Millis
@@ -29,7 +36,9 @@ export interface CollectOptions {
   ingressLogs?: boolean
   certManagerNamespace?: string
   /** What the flight recorder kept. */
-  recorded?: (query: { namespace: string, since: Millis, orders?: string[] }) => Promise<RecordedState[]>
+  recorder?: Recordings
+  /** What earlier looks made of this incident's attempts, oldest first. */
+  earlier?: EarlierDiagnosis[]
 }
 
 const day: Millis = 86_400_000
@@ -66,7 +75,8 @@ export async function collect (request: CollectRequest, clients: CollectClients,
       ...(version.is === 'seen' ? { kubernetesVersion: version.value } : {}),
       ...(cluster.clusterResourceNamespace === undefined ? {} : { clusterResourceNamespace: cluster.clusterResourceNamespace }),
       objects: gathering.kept().sort(byPlace), lists: gathering.lists, logs: cluster.logs.sort(byContainer),
-      dns: outside.dns, http: outside.http, acme: outside.acme, recorded, looks: [...gathering.looks, ...outside.looks]
+      dns: outside.dns, http: outside.http, acme: outside.acme, recorded, looks: [...gathering.looks, ...outside.looks, ...recorderLooks(options)],
+      ...(options.earlier === undefined || options.earlier.length === 0 ? {} : { earlier: options.earlier })
     }
   } finally {
     clearTimeout(timer)
@@ -111,12 +121,20 @@ async function findIssuer (gathering: Gathering, { issuer }: Subject): Promise<K
   return all.find(({ metadata }) => metadata.name === issuer.name)
 }
 
-async function readRecorded ({ recorded }: CollectOptions, { namespace, order }: Subject, since: Millis): Promise<RecordedState[]> {
-  if (recorded === undefined || namespace === undefined) return []
+async function readRecorded ({ recorder }: CollectOptions, { namespace, certificate, order }: Subject, since: Millis): Promise<RecordedState[]> {
+  if (recorder === undefined || namespace === undefined) return []
   // A week: earlier attempts of the same Certificate are worth a comparison.
-  const states = await recorded({ namespace, since: since - 6 * day }).catch(() => [])
-  const own = order?.uid
-  return own === undefined ? states : states.filter(state => state.uid === own || state.order === own || state.kind === 'Order')
+  const states = await recorder.read({ namespace, since: since - 6 * day }).catch(() => [])
+  const isOwn = (state: RecordedState): boolean => state.uid === order?.uid || state.name === order?.name ||
+    (certificate !== undefined && (state.certificate === certificate.name || (state.certificate === undefined && state.name.startsWith(`${certificate.name}-`) && /^\d+-\d+$/.test(state.name.slice(certificate.name.length + 1)))))
+  const orders = new Set(states.filter(state => state.kind === 'Order' && isOwn(state)).map(({ uid }) => uid))
+  if (order?.uid !== undefined) orders.add(order.uid)
+  return states.filter(state => orders.has(state.kind === 'Order' ? state.uid : state.order ?? ''))
+}
+
+/** A recorder that may not watch is told like any other look that was refused; one that is off is not. */
+function recorderLooks ({ recorder }: CollectOptions): Observations['looks'] {
+  return (recorder?.status?.() ?? []).filter(({ why }) => why !== undefined).map(({ resource, why, fix }) => ({ what: `the flight recorder's watch of ${resource}`, source: 'kubernetes', is: 'unavailable', ms: 0, why: why!, ...(fix === undefined ? {} : { fix }) }))
 }
 
 const anchorOf = ({ chain }: Resolved, startsAt: Millis): Millis => time(text(chain.order, 'status', 'failureTime')) ?? startsAt

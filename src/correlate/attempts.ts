@@ -1,8 +1,9 @@
 import type { Attempt, Case, NextTry, Text } from '../shared/types/case.ts'
 import type { Millis } from '../shared/types/common.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
-import type { RecordedState } from '../shared/types/observations.ts'
+import type { EarlierDiagnosis, RecordedState } from '../shared/types/observations.ts'
 import type { Scope } from './attempt-scope.ts'
+import { signatureOf } from './blast.ts'
 import { flag } from './facts/controller.ts'
 import { at } from './facts/fields.ts'
 import { peelWrapper } from './acme-problem.ts'
@@ -11,7 +12,7 @@ import { compare, controllerOf, createdAt, millisOf, type Snapshot } from './sna
 import { atLeast } from './version.ts'
 
 /** All attempts of the Certificate that can still be seen or were recorded, oldest first. */
-export function attemptsOf (scope: Scope, snapshot: Snapshot, recorded: readonly RecordedState[], texts: readonly Text[]): Attempt[] {
+export function attemptsOf (scope: Scope, snapshot: Snapshot, recorded: readonly RecordedState[], texts: readonly Text[], earlier: readonly EarlierDiagnosis[] = []): Attempt[] {
   const { chain } = scope
   const attempts: Attempt[] = chain.orders.map(order => {
     const current = order === chain.order
@@ -38,8 +39,43 @@ export function attemptsOf (scope: Scope, snapshot: Snapshot, recorded: readonly
     const order = states.findLast(({ kind }) => kind === 'Order')
     attempts.push({ uid, ...order === undefined ? {} : { order: order.name }, at: states[0]!.at, state: order?.state ?? states.at(-1)!.state, current: false, texts: unique(states.filter(({ state }) => state !== 'valid').map(({ reason }) => reason)), recorded: states })
   }
+  // And those that only we remember.
+  for (const { at: time, orderUid: uid, order, cause, confidence } of earlier) {
+    if (uid === '') continue
+    let attempt = attempts.find(other => other.uid === uid)
+    if (attempt === undefined) attempts.push(attempt = { uid, ...order === '' ? {} : { order }, at: time, state: '', current: false, texts: [] })
+    attempt.said = { cause, confidence }
+  }
   attempts.sort((a, b) => a.at - b.at || compare(a.uid ?? '', b.uid ?? ''))
-  return numbered(attempts, chain.certificate)
+  return compared(numbered(attempts, chain.certificate))
+}
+
+/** Which attempts failed with the words of the current one. */
+function compared (attempts: Attempt[]): Attempt[] {
+  const signatures = new Map(attempts.map(attempt => [attempt, new Set(attempt.texts.map(signatureOf))]))
+  const current = attempts.find(attempt => attempt.current)
+  if (current === undefined) return attempts
+  const own = signatures.get(current)!
+  for (const attempt of attempts) {
+    const theirs = signatures.get(attempt)!
+    if (attempt !== current && own.size > 0 && theirs.size > 0) attempt.same = [...theirs].some(signature => own.has(signature))
+    else if (attempt !== current && current.said !== undefined && attempt.said !== undefined) attempt.same = attempt.said.cause === current.said.cause
+  }
+  return attempts
+}
+
+/** The failures before the current attempt, in one sentence; undefined when there is nothing to compare. */
+export function historyOf (attempts: readonly Attempt[]): string | undefined {
+  const before = attempts.slice(0, attempts.findIndex(({ current }) => current)).filter(({ same }) => same !== undefined)
+  const last = before.at(-1)
+  if (last === undefined) return undefined
+  const run = before.length - 1 - before.findLastIndex(({ same }) => same === false)
+  const current = attempts.find(attempt => attempt.current)
+  if (run === before.length) return `The same failure in ${before.length === 1 ? 'the attempt before' : `all ${before.length} attempts before`}.`
+  const changedAt = before[before.length - run] ?? current
+  const other = before[before.length - run - 1]!
+  const place = changedAt?.number === undefined ? changedAt === current ? 'this attempt' : 'an earlier attempt' : `attempt ${changedAt.number}`
+  return `The failure changed at ${place}; before: ${other.texts[0]?.slice(0, 160) ?? other.said?.cause ?? 'another one'}`
 }
 
 const currentTexts = (texts: readonly Text[]): string[] => unique(texts.filter(({ attempt, severity }) => attempt === 'current' && severity !== 'info').map(({ core }) => core)).slice(0, 5)

@@ -4,7 +4,7 @@ import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { Observations } from '../shared/types/observations.ts'
 import { anchorOf } from './anchor.ts'
 import { scopeOf } from './attempt-scope.ts'
-import { attemptsOf, nextTry } from './attempts.ts'
+import { attemptsOf, historyOf, nextTry } from './attempts.ts'
 import { blastRadius } from './blast.ts'
 import { walkChain } from './chain.ts'
 import { changesBefore } from './changes.ts'
@@ -57,6 +57,8 @@ export function correlate (observations: Observations): Case {
   const identifiers = judged.map(identifier => blamed(identifier, texts)).sort(byUrgency)
   const changes = changesBefore(scope, snapshot, anchor.time)
   const controller = facts.controller.is === 'seen' ? facts.controller.value : undefined
+  const attempts = attemptsOf(scope, snapshot, observations.recorded, texts, observations.earlier)
+  const history = historyOf(attempts)
   const version = parseVersion(controller?.version ?? '')
 
   return {
@@ -71,15 +73,20 @@ export function correlate (observations: Observations): Case {
     texts,
     timeline: timelineOf(scope, texts, changes, observations.recorded, observations.alerts),
     changes,
-    attempts: attemptsOf(scope, snapshot, observations.recorded, texts),
+    attempts,
+    ...history === undefined ? {} : { history },
     next: nextTry(scope, snapshot, texts, version, controller?.args ?? []),
-    blast: blastRadius(context),
+    blast: blastRadius(context, zoneOf(identifiers)),
     ...version === undefined ? {} : { version },
     ...observations.kubernetesVersion === undefined ? {} : { kubernetesVersion: observations.kubernetesVersion },
     unavailable: whatWasUnavailable(observations),
     looks: observations.looks
   }
 }
+
+/** The zone of the first name that could be told. */
+const zoneOf = (identifiers: readonly IdentifierCase[]): string | undefined =>
+  identifiers.flatMap(({ facts: { delegation } }) => delegation.is === 'seen' ? [delegation.value.publicZone ?? delegation.value.zone] : []).find(zone => zone !== undefined && zone.includes('.'))
 
 /** Solver objects die with the challenge: what the recorder saw of a Challenge that is still there stands in for them. */
 function withRecorded ({ objects, recorded }: Observations): KubeObject[] {

@@ -138,7 +138,7 @@ function openFinding (input: FindingInput): Finding {
     explanation: explanationOf(input, causes),
     doThis,
     impact,
-    facts: factsOf(input, impact),
+    facts: factsOf(input, impact).map(fact => ({ ...fact, value: clean(fact.value) })),
     bullets: bulletsOf(input, causes),
     steps: seen === undefined || diagnosis === undefined ? [] : playbook(seen, diagnosis).map(step => ({ ...step, finding: clean(step.finding) })),
     questions: seen === undefined || diagnosis === undefined ? [] : questions(seen, diagnosis).map(question => ({ ...question, answer: clean(question.answer) })),
@@ -152,7 +152,8 @@ function openFinding (input: FindingInput): Finding {
     vantages: vantagesOf(seen, clean),
     timeline: recent(seen).map(entry => ({ ...entry, text: clean(entry.text) })),
     changes: seen?.changes ?? [],
-    attempts: (seen?.attempts ?? []).map(attempt => ({ ...attempt, texts: attempt.texts.map(clean) })),
+    // What the recorder kept of them is in the case, and may be large.
+    attempts: (seen?.attempts ?? []).map(attempt => ({ ...attempt, texts: attempt.texts.map(clean), recorded: undefined })),
     blast: seen?.blast,
     next: seen?.next,
     alertName: alert.labels.alertname ?? 'alert',
@@ -251,6 +252,10 @@ function factsOf ({ case: seen, incident }: FindingInput, { servedUntil, down }:
   const named = seen.identifiers.filter(({ name }) => name !== '')
   if (named.length > 0) facts.push({ label: 'Names failing', value: `${named.filter(({ state }) => state !== 'passed').length} of ${named.length}` })
   if (seen.blast.issuer.name !== '' && seen.blast.issuer.total > 0) facts.push({ label: 'Others on this issuer', value: `${seen.blast.issuer.failing} failing of ${seen.blast.issuer.total}` })
+  for (const { by, name, failing, same, total } of seen.blast.groups ?? []) {
+    if (by !== 'issuer' && failing > 0) facts.push({ label: `Others on the ${by} ${name}`, value: `${failing} failing of ${total}${same > 0 ? `, ${same} in the same way` : ''}` })
+  }
+  if (seen.history !== undefined) facts.push({ label: 'Attempts', value: clip(oneLine(seen.history), 200) })
   if ((incident.alerts ?? 1) > 1) facts.push({ label: 'Alerts', value: `${incident.alerts} for this incident` })
   if ((incident.truncatedAlerts ?? 0) > 0) facts.push({ label: 'Left out by Alertmanager', value: plural(incident.truncatedAlerts!, 'alert') })
   return facts

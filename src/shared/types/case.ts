@@ -23,6 +23,8 @@ export interface Case {
   timeline: TimelineEntry[]
   changes: Change[]
   attempts: Attempt[]
+  /** The attempts in one sentence: the same failure all along, or changed at attempt N. */
+  history?: string
   next: NextTry
   blast: BlastRadius
   /** cert-manager's version as numbers, when known: it decides what absence means. */
@@ -486,6 +488,10 @@ export interface Attempt {
   /** The texts of that attempt, peeled, worst first. */
   texts: string[]
   current: boolean
+  /** What an earlier look of ours made of it; of the current attempt only when it was looked at before. */
+  said?: { cause: string, confidence: string }
+  /** It failed with the same words as the current one; absent where either has none. */
+  same?: boolean
   recorded?: RecordedState[]
 }
 
@@ -497,6 +503,11 @@ export interface NextTry {
   restart: { text: string, command?: string, changes: boolean }[]
 }
 
-export interface BlastRadius { issuer: { name: string, total: number, failing: number, since?: Millis }, others: { namespace: string, certificate: string, same: boolean }[] }
+export interface BlastRadius {
+  issuer: { name: string, total: number, failing: number, since?: Millis }
+  /** Other certificates that share something with this one beside the issuer; only groups that have members. `same` fail with the same words. */
+  groups?: { by: 'issuer' | 'zone' | 'ingress class' | 'gateway', name: string, total: number, failing: number, same: number, since?: Millis }[]
+  others: { namespace: string, certificate: string, same: boolean }[]
+}
 
 export type { DnsRecord }

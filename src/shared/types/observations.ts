@@ -26,6 +26,8 @@ export interface Observations {
   acme: AcmeLook[]
   /** What the flight recorder saw of this subject, oldest first. */
   recorded: RecordedState[]
+  /** What earlier looks made of this incident's attempts, oldest first. */
+  earlier?: EarlierDiagnosis[]
   /** One row for each look that was tried, for "11 of 12 looks answered". */
   looks: LookReport[]
 }
@@ -102,6 +104,8 @@ export interface DnsLook {
   type: DnsType
   /** CD=1 was set (asks a validating resolver to answer without validating). */
   checkingDisabled?: boolean
+  /** Asked over TCP alone, to see whether the server listens there. */
+  overTcp?: boolean
   at: Millis
   ms: number
   /** Unavailable = no answer at all (time-out, refused connection, not recorded). */
@@ -113,8 +117,10 @@ export interface DnsLook {
     aa: boolean
     ad: boolean
     ede?: { code: number, text: string }
+    /** The server did not repeat the letters of the question as they were asked (0x20). */
+    caseChanged?: true
   }>
-  /** Why there was no answer, as a word to compare. */
+  /** Why there was no answer, as a word to compare; absent when the question was cut short. */
   failure?: DnsFailure
 }
 export type DnsFailure = 'timeout' | 'refused' | 'unreachable' | 'malformed' | 'not-recorded' | 'blocked' | 'name-server-unknown'
@@ -184,6 +190,8 @@ export interface RecordedState {
   uid: string
   /** UID of the Order for a Challenge. */
   order?: string
+  /** The Certificate that it is for, where an annotation says so. */
+  certificate?: string
   state: string
   reason: string
   presented?: boolean
@@ -194,6 +202,9 @@ export interface RecordedState {
   /** What the solver Pod had logged by then. */
   logs?: LogLook[]
 }
+
+/** What we said of an attempt when we looked at it last. */
+export interface EarlierDiagnosis { at: Millis, orderUid: string, order: string, cause: string, confidence: string }
 
 export interface LookReport {
   /** `orders in shop`, `A shop.example.com at public 1.1.1.1`. */
