@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { Alert, Millis } from '../types/common.ts'
+import { insertRows } from './insert-rows.ts'
 import type { IncomingNotification } from './intake.ts'
 import { clean } from './text.ts'
 import type { AlertTable, Database } from './schema.ts'
@@ -81,7 +82,7 @@ export class Episodes {
     for (let from = 0; from < seen.length; from += 500) {
       await transaction.updateTable('alert').set({ last_seen: now }).where('id', 'in', seen.slice(from, from + 500)).execute()
     }
-    for (let from = 0; from < this.#inserts.length; from += 200) await transaction.insertInto('alert').values(this.#inserts.slice(from, from + 200)).execute()
+    await insertRows(transaction, 'alert', this.#inserts)
     for (const [endsAt, ids] of this.#ended) {
       for (let from = 0; from < ids.length; from += 500) {
         await transaction.updateTable('alert').set({ status: 'resolved', ends_at: endsAt }).where('id', 'in', ids.slice(from, from + 500)).execute()

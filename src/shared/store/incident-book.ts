@@ -3,6 +3,7 @@ import type { NewId } from '../ids.ts'
 import type { Millis } from '../types/common.ts'
 import type { IncidentPlace, IncomingNotification } from './intake.ts'
 import { clean } from './text.ts'
+import { insertRows } from './insert-rows.ts'
 import { requestLooks } from './jobs.ts'
 import type { Database, IncidentState } from './schema.ts'
 
@@ -92,20 +93,17 @@ export class IncidentBook {
 
   async #insert (transaction: Transaction<Database>, entries: Entry[]): Promise<void> {
     const now = this.#now
-    for (let from = 0; from < entries.length; from += 200) {
-      const some = entries.slice(from, from + 200)
-      await transaction.insertInto('incident').values(some.map(({ id, place, previous, notes, truncated }) => ({
-        id, key: place.key, cluster: clean(place.cluster), namespace: clean(place.namespace), certificate: clean(place.certificate), order_name: clean(place.order),
-        state: 'open' as const, opened_at: now, updated_at: now, closed_at: null, closed_why: '', reopened: 0, previous_id: previous ?? null, merged_into: null,
-        revision: 1, cause: '', confidence: '', headline: '', truncated, diagnosed_at: null, looks: 0, next_look_at: null, diagnosis: null, finding: null, notes: JSON.stringify(notes)
-      }))).execute()
-      await transaction.insertInto('incident_key').values(some.map(({ id, place }) => ({ key: place.key, incident_id: id, open: 1, since: now }))).execute()
-      await transaction.insertInto('delivery').values(some.map(({ id }) => ({
-        id: this.#newId(now), incident_id: id, kind: 'slack-root', target: '', unique_key: `slack-root:${id}`, state: 'intent' as const,
-        revision: 0, wanted: 1, payload: '{}', external_channel: '', external_id: '', attempts: 0, run_at: now, lease_until: null, last_error: '',
-        created_at: now, updated_at: now
-      }))).execute()
-    }
+    await insertRows(transaction, 'incident', entries.map(({ id, place, previous, notes, truncated }) => ({
+      id, key: place.key, cluster: clean(place.cluster), namespace: clean(place.namespace), certificate: clean(place.certificate), order_name: clean(place.order),
+      state: 'open' as const, opened_at: now, updated_at: now, closed_at: null, closed_why: '', reopened: 0, previous_id: previous ?? null, merged_into: null,
+      revision: 1, cause: '', confidence: '', headline: '', truncated, diagnosed_at: null, looks: 0, next_look_at: null, diagnosis: null, finding: null, notes: JSON.stringify(notes)
+    })))
+    await insertRows(transaction, 'incident_key', entries.map(({ id, place }) => ({ key: place.key, incident_id: id, open: 1, since: now })))
+    await insertRows(transaction, 'delivery', entries.map(({ id }) => ({
+      id: this.#newId(now), incident_id: id, kind: 'slack-root', target: '', unique_key: `slack-root:${id}`, state: 'intent' as const,
+      revision: 0, wanted: 1, payload: '{}', external_channel: '', external_id: '', attempts: 0, run_at: now, lease_until: null, last_error: '',
+      created_at: now, updated_at: now
+    })))
   }
 
   async #reopen (transaction: Transaction<Database>, { id, place, notes, truncated }: Entry): Promise<void> {

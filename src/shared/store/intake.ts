@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely'
 import type { Alert, Millis } from '../types/common.ts'
 import { Episodes, type EpisodeChange } from './episodes.ts'
 import { IncidentBook } from './incident-book.ts'
+import { insertRows } from './insert-rows.ts'
 import type { Database } from './schema.ts'
 import type { StoreContext } from './store.ts'
 import { clean } from './text.ts'
@@ -168,5 +169,5 @@ async function keepNotifications (transaction: Transaction<Database>, notificati
     // A repeat says nothing new: its body is not worth the disk.
     raw: accepted[index]!.unchanged === notification.alerts.length ? null : clean(notification.raw)
   }))
-  for (let from = 0; from < rows.length; from += 200) await transaction.insertInto('notification').values(rows.slice(from, from + 200)).execute()
+  await insertRows(transaction, 'notification', rows)
 }

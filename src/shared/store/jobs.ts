@@ -1,6 +1,7 @@
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import type { NewId } from '../ids.ts'
 import type { Millis } from '../types/common.ts'
+import { insertRows } from './insert-rows.ts'
 import type { Database, JobTable } from './schema.ts'
 import type { StoreContext } from './store.ts'
 
@@ -69,16 +70,13 @@ export function jobStore (context: StoreContext): JobStore {
 
 /** One row for each incident, whatever asks: a look that waits is brought forward, one that runs is followed by another. */
 export async function requestLooks (transaction: Transaction<Database>, incidents: string[], now: Millis, newId: NewId): Promise<void> {
-  for (let from = 0; from < incidents.length; from += 200) {
-    await transaction.insertInto('job').values(incidents.slice(from, from + 200).map(incident => ({
-      id: newId(now), kind: 'look', unique_key: `look:${incident}`, incident_id: incident, payload: '{}', state: 'ready' as const, priority: 1,
-      run_at: now, again_at: null, lease_until: null, attempts: 0, failures: 0, last_error: '', created_at: now, updated_at: now
-    }))).onConflict(conflict => conflict.column('unique_key').doUpdateSet({
-      run_at: sql`case when job.state = 'running' or job.run_at < excluded.run_at then job.run_at else excluded.run_at end`,
-      again_at: sql`case when job.state = 'running' then excluded.run_at else null end`,
-      state: sql`case when job.state = 'running' then 'running' else 'ready' end`
-    })).execute()
-  }
+  await insertRows(transaction, 'job', incidents.map(incident => ({
+    id: newId(now), kind: 'look', unique_key: `look:${incident}`, incident_id: incident, payload: '{}', state: 'ready' as const, priority: 1,
+    run_at: now, again_at: null, lease_until: null, attempts: 0, failures: 0, last_error: '', created_at: now, updated_at: now
+  })), `on conflict (unique_key) do update set
+    run_at = case when job.state = 'running' or job.run_at < excluded.run_at then job.run_at else excluded.run_at end,
+    again_at = case when job.state = 'running' then excluded.run_at else null end,
+    state = case when job.state = 'running' then 'running' else 'ready' end`)
 }
 
 /**

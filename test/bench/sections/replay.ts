@@ -42,19 +42,18 @@ export const replay: Section = {
   }
 }
 
-/** Each case as if nobody had seen its words before; the code itself has been running for a while. */
+/** Each case with other names, so that its words are new; code and patterns have been in use for a while. */
 function judge (observed: Observations[]): { milliseconds: number[], correlating: number[] } {
   const milliseconds: number[] = []
   const correlating: number[] = []
   const { diagnose } = buildDiagnoser(causes)
   for (const observations of observed) diagnose(correlate(observations))
-  // Another list is another compiled set: nothing is remembered.
-  const fresh = buildDiagnoser([...causes])
   for (const observations of observed) {
+    const renamed = JSON.parse(JSON.stringify(observations).replaceAll('example', 'sample').replaceAll('shop', 'stall')) as Observations
     const began = performance.now()
-    const incident = correlate(observations)
+    const incident = correlate(renamed)
     correlating.push(performance.now() - began)
-    fresh.diagnose(incident)
+    diagnose(incident)
     milliseconds.push(performance.now() - began)
   }
   return { milliseconds, correlating }
@@ -80,7 +79,7 @@ async function patternsOver (observed: Observations[], size: number): Promise<Ro
   const place = await mkdtemp(join(tmpdir(), 'acme-triage-bench-'))
   try {
     await writeFile(join(place, 'log'), texts.join('\n'))
-    await writeFile(join(place, 'patterns'), causes.flatMap(cause => cause.texts.map(({ match }) => match)).join('\n'))
+    await writeFile(join(place, 'patterns'), causes.flatMap(cause => cause.texts.map(({ match }) => match)).filter(match => !match.includes('\\n')).join('\n'))
     const start = performance.now()
     const { status, error, stderr } = spawnSync('rg', ['--no-config', '-c', '-i', '-f', 'patterns', 'log'], { cwd: place, encoding: 'utf8', timeout: 60_000 })
     const took = (performance.now() - start) / 1_000
