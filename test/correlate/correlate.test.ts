@@ -239,6 +239,44 @@ t.test('others of the issuer that fail with the same words are one failure', asy
   t.match(blast, { issuer: { total: 1, failing: 1, since: failedAt }, others: [{ certificate: 'blog-tls', same: true }] })
 })
 
+t.test('what else fails: by zone, ingress class and Gateway, also where requests of other namespaces were not listed', async t => {
+  const solver = { http01: { ingress: { ingressClassName: 'nginx' } } }
+  const { owner, made, placed, all } = attempt()
+  const asked = challenge(placed, { spec: { dnsName: 'shop.example.com', solver } })
+  const neighbour = (name: string, host: string, state: string, over: Record<string, unknown> = solver): KubeObject[] => {
+    const other = certificate({ name, namespace: 'elsewhere', uid: name, spec: { dnsNames: [host], secretName: name, issuerRef: { name: 'another', kind: 'ClusterIssuer' } } })
+    const order_ = order(request(other, { name: `${name}-1`, uid: `r-${name}` }), { name: `${name}-1-1`, namespace: 'elsewhere', uid: `o-${name}`, annotations: { 'cert-manager.io/certificate-name': name }, status: { state } })
+    const reason = `Error accepting authorization: acme: authorization error for ${host}: 400 urn:ietf:params:acme:error:connection: 203.0.113.99: Fetching http://${host}/.well-known/acme-challenge/b: Timeout during connect (likely firewall problem)`
+    return [other, order_, challenge(order_, { uid: `c-${name}`, namespace: 'elsewhere', spec: { dnsName: host, solver: over }, status: state === 'invalid' ? { state, reason } : { state } })]
+  }
+  const gateway = { http01: { gatewayHTTPRoute: { parentRefs: [{ name: 'public', namespace: 'infra' }] } } }
+  const objects = [owner, made, placed, asked, all.at(-1)!, ...neighbour('one', 'one.example.com', 'invalid'), ...neighbour('two', 'two.example.com', 'valid'), ...neighbour('three', 'three.example.org', 'invalid', gateway)]
+  const { blast } = correlate(observe(hint, objects))
+  t.match(blast.groups, [{ by: 'zone', name: 'example.com', total: 2, failing: 1, same: 1, since: failedAt - 2 * minute }, { by: 'ingress class', name: 'nginx', total: 2, failing: 1, same: 1 }])
+  t.equal(blast.groups?.length, 2, 'a Gateway that this one does not use is none of ours')
+  const routed = correlate(observe(hint, [owner, made, placed, challenge(placed, { spec: { dnsName: 'shop.example.com', solver: gateway } }), all.at(-1)!, ...neighbour('three', 'three.example.org', 'invalid', gateway)]))
+  t.match(routed.blast.groups, [{ by: 'gateway', name: 'infra/public', total: 1, failing: 1, same: 1 }])
+})
+
+t.test('attempts side by side: the same failure, or changed at one of them', async t => {
+  const { owner, all, placed, asked } = attempt()
+  const counted = { ...owner, status: { failedIssuanceAttempts: 3, lastFailureTime: iso(failedAt) } }
+  const words = String(asked.status?.reason)
+  const before = (number: number, reason: string): KubeObject => order(all[1]!, { name: `shop-tls-1-${number}`, uid: `before-${number}`, created: failedAt - (10 - number) * 60 * minute, status: { state: 'invalid', reason, failureTime: iso(failedAt - (10 - number) * 60 * minute) } })
+  const other = 'Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: too many failed authorizations'
+  const seen = (orders: KubeObject[], earlier: Observations['earlier'] = []): Case => correlate(observe({ ...hint, kind: 'Order', name: placed.metadata.name }, [counted, ...all.slice(1), ...orders], { earlier }))
+  const same = seen([before(1, words), before(2, words)])
+  t.same(same.attempts.map(({ number, same: alike, current: now }) => [number, alike, now]), [[1, true, false], [2, true, false], [3, undefined, true]])
+  t.equal(same.history, 'The same failure in all 2 attempts before.')
+  t.match(seen([before(1, other), before(2, words)]).history, /^The failure changed at attempt 2; before: .*too many failed authorizations/)
+  t.match(seen([before(1, words), before(2, other)]).history, /^The failure changed at attempt 3; before: /)
+  t.equal(seen([]).history, undefined)
+
+  const remembered = seen([], [{ at: failedAt - 60 * minute, orderUid: 'long-gone', order: 'shop-tls-1-9', cause: 'http01-port80-blocked', confidence: 'proven' }, { at: failedAt, orderUid: placed.metadata.uid, order: placed.metadata.name, cause: 'acme-rate-limited', confidence: 'proven' }])
+  t.match(remembered.attempts, [{ order: 'shop-tls-1-9', said: { cause: 'http01-port80-blocked' }, same: false }, { current: true, said: { cause: 'acme-rate-limited' } }])
+  t.match(remembered.history, /changed at attempt 3; before: http01-port80-blocked/)
+})
+
 t.test('the recorder\'s memory of this attempt and of one that is gone', async t => {
   const { all, placed } = attempt()
   const seen = correlate(observe(hint, all, { recorded: [
