@@ -134,6 +134,28 @@ t.test('events: of the attempt, folded, and of solver objects that are gone', as
   t.match(seen.texts.filter(({ evidence }) => evidence.source === 'event'), [{ objectKind: 'Pod', core: '0/3 nodes are available' }, { count: 7950, wrapper: 'present', about: ['shop.example.com'] }])
 })
 
+t.test('an Event outlives its Challenge: the name and the time tell whose it was', async t => {
+  const { all, asked } = attempt()
+  const alive = all.filter(object => object !== asked)
+  const placeAndName = { kind: 'Challenge', namespace: 'shop', name: asked.metadata.name, uid: 'gone' }
+  const words = (objects: KubeObject[], time: number): string[] => correlate(observe(hint, [...objects, event(placeAndName, 'PresentError', 'Error presenting challenge: no', { time })])).texts.filter(({ evidence }) => evidence.source === 'event').map(text => text.attempt)
+  t.same(words(alive, failedAt), ['current'])
+  t.same(words(alive, failedAt - 60 * minute), ['earlier'], 'said before the attempt began')
+  t.same(words(all, failedAt), ['earlier'], 'the Challenge of this name is another one by now')
+})
+
+t.test('the words of a DNS provider belong to the only attempt that asks it', async t => {
+  const owner = certificate()
+  const made = request(owner)
+  const placed = order(made, { status: { state: 'pending', url: 'https://ca.example/acme/order/1' } })
+  const asks = (solver: string, over: Parameters<typeof challenge>[1] = {}): KubeObject => challenge(placed, { ...over, spec: { type: 'DNS-01', solver: { dns01: { [solver]: {} } }, ...over.spec }, status: { state: 'pending', processing: true, reason: '<redacted>' } })
+  const other = (solver: string): KubeObject => ({ ...asks(solver, { uid: 'other', name: 'blog-1-1-1', spec: { dnsName: 'blog.example.com' } }), metadata: { ...asks(solver).metadata, namespace: 'blog', name: 'blog-1-1-1', uid: 'other', ownerReferences: [] } })
+  const said = log([line(failedAt, 'E', 're-queuing item due to error processing', 'operation error Route 53: ListHostedZonesByName, api error AccessDenied: no')])
+  const told = (neighbour: KubeObject): string[] => fromLog(correlate(observe(hint, [owner, made, placed, asks('route53'), neighbour, clusterIssuer()], { logs: [said] })))
+  t.same(told(other('cloudflare')), ['current x1: operation error Route 53: ListHostedZonesByName, api error AccessDenied: no'])
+  t.same(told(other('route53')), [], 'two of them ask it')
+})
+
 t.test('a controller whose clock is off by minutes still owns its lines', async t => {
   const { all, made, asked } = attempt()
   const off = -4 * minute

@@ -70,6 +70,7 @@ const rows: Row[] = [
   ['the client gives up', acmeServerUnreachable, says(`error creating new order: ${directoryUrl}context deadline exceeded (Client.Timeout exceeded while awaiting headers)`), 'proven timeout'],
   ['the connection is refused', acmeServerUnreachable, says(`error creating new order: ${directoryUrl}dial tcp 203.0.113.1:443: connect: connection refused`), 'proven refused'],
   ['the proxy wants a login', acmeServerUnreachable, says(`Failed to register ACME account: ${directoryUrl}Proxy Authentication Required`, 'account'), 'proven proxy'],
+  ['the proxy\'s own name is not resolved', acmeServerUnreachable, says(`Failed to register ACME account: ${directoryUrl}proxyconnect tcp: dial tcp: lookup proxy.corp.example on 10.96.0.10:53: no such host`, 'account'), 'proven proxy'],
   ['the handshake does not end', acmeServerUnreachable, says(`Failed to register ACME account: ${directoryUrl}net/http: TLS handshake timeout`, 'account'), 'proven tls-handshake'],
   ['a self-check that is refused is not about the CA', acmeServerUnreachable, aCase({ facts: { issuer: anIssuer() }, texts: [aText('failed to perform self check GET request \'http://shop.example.com/.well-known/acme-challenge/x\': dial tcp 203.0.113.10:80: connect: connection refused', { wrapper: 'self-check' })] }), 'not-applicable'],
   ['a DNS provider that times out is not the CA', acmeServerUnreachable, aCase({ facts: { issuer: anIssuer() }, texts: [aText('Error presenting challenge: Get "https://api.cloudflare.com/client/v4/zones": dial tcp 198.51.100.9:443: i/o timeout', { wrapper: 'present' })] }), 'not-applicable'],
@@ -137,6 +138,7 @@ const rows: Row[] = [
   ['remote CAA is another matter', acmeSecondaryValidationFailed, says('400 urn:ietf:params:acme:error:caa: During secondary validation: While processing CAA for a.example: CAA record for a.example prevents issuance', 'authorization'), 'not-applicable'],
 
   ['too many names', acmeTooManyNames, aCase({ facts: { certificate: aCertificate() }, texts: [aText('400 urn:ietf:params:acme:error:malformed: Error creating new order :: Order cannot contain more than 100 identifiers', { wrapper: 'order-create' })] }), 'proven'],
+  ['too many names, in older words', acmeTooManyNames, aCase({ facts: { certificate: aCertificate() }, texts: [aText('400 urn:ietf:params:acme:error:malformed: Order cannot contain more than 100 DNS names', { wrapper: 'order-create' })] }), 'proven'],
   ['few names', acmeTooManyNames, limited('too many certificates (5) already issued for "a"'), 'not-applicable'],
 
   ['a profile that the CA has not', acmeProfileRejected, says('Failed to create Order: acme: certificate authority does not advertise a profile with name shortlived'), 'proven'],
@@ -160,6 +162,8 @@ const rows: Row[] = [
   ['a certificate that is not yet valid', clockSkew, says(`Failed to register ACME account: ${directoryUrl}x509: certificate has expired or is not yet valid: current time 2019-01-01T00:00:00Z is before 2026-01-01T00:00:00Z`, 'account'), 'likely'],
   ['the same, and the CA\'s clock differs', clockSkew, aCase({ facts: { directory: aDirectory({ skewMs: 3_600_000 }) }, texts: [aText('x509: certificate has expired or is not yet valid: current time 2026-11-24T09:00:00Z is before 2026-11-24T10:00:00Z', { wrapper: 'account' })] }), 'proven'],
   ['a signature that is too old', clockSkew, aCase({ texts: [aText('api error SignatureDoesNotMatch: Signature expired: 20261124T090000Z is now earlier than 20261124T095500Z', { wrapper: 'present' })] }), 'proven'],
+  ['a TSIG time that is off', clockSkew, aCase({ texts: [aText('DNS update failed: dns: bad time', { wrapper: 'present' })] }), 'proven'],
+  ['a signature of DNSSEC is no clock', clockSkew, aCase({ texts: [aText('DNS problem: looking up TXT for _acme-challenge.shop.example.com: DNSSEC: Signature Expired', { wrapper: 'authorization' })] }), 'not-applicable'],
   ['only our clock differs: a hint', clockSkew, aCase({ facts: { directory: aDirectory({ skewMs: -900_000 }) } }), 'hint'],
   ['the clocks agree', clockSkew, aCase({ facts: { directory: aDirectory({ skewMs: 800 }) } }), 'ruled-out'],
   ['no clock to compare with', clockSkew, aCase(), 'not-applicable']

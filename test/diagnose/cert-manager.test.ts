@@ -38,6 +38,8 @@ const rows: Row[] = [
   ['owner references need finalizers', certManagerRbacDenied, aCase({ texts: [aText('Failed create new order resource web/x: orders.acme.cert-manager.io "x" is forbidden: cannot set blockOwnerDeletion if an ownerReference refers to a resource you can\'t set finalizers on', { source: 'request', wrapper: 'request' })] }), 'proven'],
   ['the group of a DNS webhook is another matter', certManagerRbacDenied, logged(`hetzner.acme.corp.example is forbidden: ${forbidden('hetzner', 'acme.corp.example')}`), 'not-applicable'],
   ['the account of a DNS webhook is another matter', certManagerRbacDenied, logged(`secrets "token" is forbidden: ${forbidden('secrets', '', 'cert-manager-webhook-hetzner')}`), 'not-applicable'],
+  ['the account of a DNS webhook that is not called so', certManagerRbacDenied, logged('secrets "token" is forbidden: User "system:serviceaccount:cert-manager:cm-ovh" cannot get resource "secrets" in API group "" in the namespace "shop"'), 'not-applicable'],
+  ['the controller under a name of its own', certManagerRbacDenied, logged('secrets "token" is forbidden: User "system:serviceaccount:platform:cm" cannot get resource "secrets" in API group "" in the namespace "shop"', { facts: { controller: aController({ serviceAccount: 'cm' }) } }), 'proven'],
   ['a quota is another matter', certManagerRbacDenied, logged('pods "cm-acme-http-solver-abcde" is forbidden: exceeded quota: small, requested: pods=1'), 'not-applicable'],
 
   ['a time-out that ends the challenge for good', certManagerKnownBug, logged(transport, { version: version('v1.18.2') }), 'likely 7337'],

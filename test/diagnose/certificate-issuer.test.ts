@@ -51,6 +51,7 @@ const rows: Row[] = [
   ['nothing about duration', certificateDurationRejected, aCase({ texts: [aText('Timeout after connect (your server may be slow or overloaded)')] }), 'not-applicable'],
 
   ['denied', certificateRequestNotApproved, aCase({ facts: { request: aRequest({ approved: undefined, denied: condition('Denied', 'True', 'policy.cert-manager.io', 'No policy approved this request') }) } }), 'proven'],
+  ['denied, and the request is gone', certificateRequestNotApproved, aCase({ texts: [aText('Denied: The certificate request has failed to complete and will be retried: No policy approved this request: [web: spec.allowed.dnsNames: Invalid value]', { source: 'certificate', wrapper: 'certificate' })] }), 'proven'],
   ['nobody approves', certificateRequestNotApproved, aCase({ facts: { request: aRequest({ approved: undefined }) } }), 'likely'],
   ['approved', certificateRequestNotApproved, aCase({ facts: { request: aRequest() } }), 'ruled-out'],
   ['too young to wonder', certificateRequestNotApproved, aCase({ now: failure, facts: { request: aRequest({ approved: undefined, created: failure - 5000 }) } }), 'not-applicable'],

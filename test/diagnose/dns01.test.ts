@@ -36,6 +36,9 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves the EAB Secret to the account', text: 'failed to get External Account Binding key from secret: secrets "eab" not found', source: 'issuer', wrapper: 'account', answer: 'not-applicable' }
   ],
   'dns01-credentials-rejected': [
+    { it: 'finds a key that is not known, in many words', text: 'Get hosted zone. error: SDK.ServerError ErrorCode: InvalidAccessKeyId.NotFound Message: Specified access key is not found.', answer: 'found', confidence: 'proven' },
+    { it: 'prefers what a 403 says to its number', text: 'OVH API call failed: GET /domain/zone/example.com/status - HTTP Error 403: "This application key is invalid"', answer: 'found', confidence: 'proven' },
+    { it: 'leaves a log-in that fails for TLS to the provider', text: 'unable to login to netcup API: Post "https://ccp.netcup.net/run": tls: failed to verify certificate: x509: certificate signed by unknown authority', answer: 'not-applicable' },
     { it: 'finds Cloudflare\'s bad token', text: 'while querying the Cloudflare API for GET "/zones?name=example.com" Error: 9109: Invalid access token', answer: 'found', confidence: 'proven' },
     { it: 'finds Amazon\'s unknown key', text: 'operation error Route 53: ListHostedZonesByName, https response error StatusCode: 403, api error InvalidClientTokenId: The security token included in the request is invalid.', answer: 'found', confidence: 'proven' },
     { it: 'finds an expired Azure secret', text: 'ClientSecretCredential authentication failed. AADSTS7000222: The provided client secret keys for app are expired.', answer: 'found', confidence: 'proven' },
@@ -45,6 +48,8 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves the CA\'s own unauthorized alone', text: 'acme: authorization error for shop.example.com: 403 urn:ietf:params:acme:error:unauthorized: Incorrect TXT record', wrapper: 'authorization', answer: 'not-applicable' }
   ],
   'dns01-permission-denied': [
+    { it: 'finds a token that may only read', text: 'failed to add record: token only allows read access (token_readonly, 9c1)', answer: 'found', confidence: 'proven' },
+    { it: 'takes a bare 403 as likely', text: 'Unable to check the TXT record: ### Unexpected HTTP status: 403', answer: 'found', confidence: 'likely' },
     { it: 'finds a role that may not be assumed', text: 'unable to assume role: AccessDenied: User: arn:aws:sts::111122223333:assumed-role/x is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/dns', answer: 'found', confidence: 'proven', variant: 'assume-role' },
     { it: 'finds the missing zone listing', text: 'api error AccessDenied: User: arn:aws:iam::1:user/x is not authorized to perform: route53:ListHostedZonesByName because no identity-based policy allows it', answer: 'found', confidence: 'proven', variant: 'zone-read' },
     { it: 'finds the missing write', text: 'failed to change Route 53 record set: operation error Route 53: ChangeResourceRecordSets, https response error StatusCode: 403, api error AccessDenied: no', answer: 'found', confidence: 'proven', variant: 'record-write' },
@@ -54,11 +59,15 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves a bad identity token to credentials', text: 'unable to assume role with web identity: operation error STS: AssumeRoleWithWebIdentity, api error InvalidIdentityToken: no OpenIDConnect provider found', answer: 'not-applicable' }
   ],
   'dns01-ambient-credentials-disabled': [
+    { it: 'finds the older words of Azure', text: 'ClientID is not set but neither `--cluster-issuer-ambient-credentials` nor `--issuer-ambient-credentials` are set.', answer: 'found', confidence: 'proven' },
     { it: 'finds empty credentials', text: 'error instantiating route53 challenge solver: unable to construct route53 provider: empty credentials; perhaps you meant to enable ambient credentials?', answer: 'found', confidence: 'proven' },
     { it: 'finds Azure\'s wording', text: 'ClientID was omitted without providing one of `--cluster-issuer-ambient-credentials` or `--issuer-ambient-credentials`.', answer: 'found', confidence: 'proven' },
     { it: 'says nothing of other texts', text: 'AccessDenied', answer: 'not-applicable' }
   ],
   'dns01-zone-not-found': [
+    { it: 'is not led astray by a Secret in front', text: 'unable to get secret `cert-manager`; unable to find hetzner dns zone with: example.com.', answer: 'found', confidence: 'likely' },
+    { it: 'does not take each failed look for the zone for its absence', text: 'failed to get zone: limit of 3600 requests per hour reached (rate_limit_exceeded, 4f)', answer: 'found', confidence: 'possible' },
+    { it: 'takes a missing parent for a missing zone', text: 'AdmConDataNotFoundError: The action is not allowed. A parent was not found.', answer: 'found', confidence: 'likely' },
     { it: 'finds Route 53 without the zone', text: 'failed to determine Route 53 hosted zone ID: zone  not found in Route 53 for domain _acme-challenge.shop.example.com.', answer: 'found', confidence: 'proven' },
     { it: 'takes Cloudflare\'s text as likely, since a missing right gives it too', text: 'Found no Zones for domain _acme-challenge.shop.example.com. (neither in the sub-domain nor in the SLD)', answer: 'found', confidence: 'likely' },
     { it: 'stays possible when the text names the target of a CNAME', text: 'Found no Zones for domain target.cloud.example. (neither in the sub-domain nor in the SLD)', about: { txt: aTxt({ cname: ['target.cloud.example'] }) }, answer: 'found', confidence: 'possible' },
@@ -75,16 +84,24 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves a missing Secret alone', text: 'error instantiating cloudflare challenge solver: error getting cloudflare secret: required secret not found', answer: 'not-applicable' }
   ],
   'dns01-provider-throttled': [
+    { it: 'finds a limit behind a failed look for the zone', text: 'failed to get zone: limit of 3600 requests per hour reached (rate_limit_exceeded, 4f)', answer: 'found', confidence: 'proven' },
+    { it: 'finds a throttled request', text: '{"detail":"Request was throttled. Expected available in 5 seconds."}', answer: 'found', confidence: 'proven' },
     { it: 'finds Amazon\'s throttling', text: 'operation error Route 53: ChangeResourceRecordSets, https response error StatusCode: 400, api error Throttling: Rate exceeded', answer: 'found', confidence: 'proven' },
     { it: 'finds Cloudflare\'s', text: 'GET "/zones?name=example.com" Error: 971: Please wait and consider throttling your request speed', answer: 'found', confidence: 'proven' },
     { it: 'leaves the CA\'s rate limit alone', text: '429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued', answer: 'not-applicable' }
   ],
   'dns01-provider-error': [
+    { it: 'finds a broken connection to an API whose URL names the challenge', text: 'Get "https://api.cloudflare.com/client/v4/zones?name=_acme-challenge.shop.example.com": remote error: tls: handshake failure', answer: 'found', confidence: 'likely' },
+    { it: 'takes a reason that no other cause knows as possible', text: 'expected array of Record, got: map[string]interface {}{}', answer: 'found', confidence: 'possible' },
+    { it: 'makes nothing of words that were taken out', text: '<redacted AWS SDK error: http.ResponseError: see events and logs for details>', answer: 'not-applicable' },
     { it: 'finds a server error of the provider', text: 'API call failed: status code 503 from https://api.provider.example', answer: 'found', confidence: 'likely' },
     { it: 'finds an API that is switched off', text: 'googleapi: Error 403: Cloud DNS API has not been used in project 1, SERVICE_DISABLED', answer: 'found', confidence: 'proven' },
     { it: 'leaves an HTTP-01 status alone', text: 'wrong status code \'503\', expected \'200\'', answer: 'not-applicable' }
   ],
   'dns01-webhook-unavailable': [
+    { it: 'finds the API without the resource, in bare words', text: 'the server could not find the requested resource', source: 'event', answer: 'found', confidence: 'likely' },
+    { it: 'leaves the same words of a built-in solver alone', text: 'the server could not find the requested resource', about: { challenge: presenting }, answer: 'not-applicable' },
+    { it: 'finds a webhook that takes too long', text: 'the server was unable to return a response in the time allotted, but may still be processing the request (post desec.acme.example.org)', answer: 'found', confidence: 'likely' },
     { it: 'finds an APIService that is not Available', text: 'the server is currently unable to handle the request (post hetzner.acme.example.org)', answer: 'found', confidence: 'proven' },
     { it: 'finds a solver that is not registered', text: 'the server could not find the requested resource (post hetzner.acme.example.org)', answer: 'found', confidence: 'proven' },
     { it: 'finds it from the APIService alone', about: { challenge: { ...presenting, solver: 'webhook', solverConfig: { webhook: { groupName: 'acme.example.org' } } } }, shared: { controller: aController({ apiServices: [{ group: 'acme.example.org/v1alpha1', available: false, reason: 'MissingEndpoints' }] }) }, answer: 'found', confidence: 'likely' },
@@ -92,12 +109,16 @@ const tables: Record<string, Row[]> = {
     { it: 'says nothing of other solvers', about: { challenge: presenting }, answer: 'not-applicable' }
   ],
   'dns01-webhook-forbidden': [
+    { it: 'finds a webhook of any name that may not read its Secret', text: 'failed to get secret: secrets "ovh" is forbidden: User "system:serviceaccount:cert-manager:cm-ovh" cannot get resource "secrets" in API group "" in the namespace "shop"', answer: 'found', confidence: 'proven', variant: 'secret-reader' },
+    { it: 'leaves the controller\'s own account to its RBAC', text: 'secrets "ovh" is forbidden: User "system:serviceaccount:cert-manager:platform" cannot get resource "secrets" in API group "" in the namespace "shop"', shared: { controller: aController({ serviceAccount: 'platform' }) }, answer: 'not-applicable' },
     { it: 'finds a binding that names another account', text: 'ovh.acme.example.org is forbidden: User "system:serviceaccount:cert-manager:platform" cannot create resource "ovh" in API group "acme.example.org" at the cluster scope', shared: { controller: aController({ apiServices: [{ group: 'acme.example.org/v1alpha1', available: true }] }) }, answer: 'found', confidence: 'proven', variant: 'service-account' },
     { it: 'finds a group name that nobody registered', text: 'ovh.acme.exmaple.org is forbidden: User "system:serviceaccount:cert-manager:cert-manager" cannot create resource "ovh" in API group "acme.exmaple.org" at the cluster scope', shared: { controller: aController({ apiServices: [{ group: 'acme.example.org/v1alpha1', available: true }] }) }, answer: 'found', variant: 'group-name' },
     { it: 'finds a webhook that may not read its Secret', text: 'secrets "hetzner" is forbidden: User "system:serviceaccount:cert-manager:cert-manager-webhook-hetzner" cannot get resource "secrets" in API group "" in the namespace "shop"', answer: 'found', variant: 'secret-reader' },
     { it: 'leaves cert-manager\'s own objects to its RBAC', text: 'challenges.acme.cert-manager.io is forbidden: User "system:serviceaccount:cert-manager:cert-manager" cannot create resource "challenges" in API group "acme.cert-manager.io" at the cluster scope', answer: 'not-applicable' }
   ],
   'dns01-webhook-config-invalid': [
+    { it: 'finds a Secret without a name', text: 'failed reading secret "cert-manager/": resource name may not be empty', about: { challenge: { ...presenting, solver: 'webhook' } }, answer: 'found', confidence: 'likely' },
+    { it: 'leaves built-in solvers to their own configuration', text: 'projectID is required', about: { challenge: presenting }, answer: 'not-applicable' },
     { it: 'finds a config that cannot be decoded', text: 'error decoding solver config: json: cannot unmarshal string into Go struct field', answer: 'found', confidence: 'proven' },
     { it: 'finds an empty zone name in the webhook\'s log', text: 'unable to find id for zone name ``; wrong number of zones in response 3 must be exactly = 1', source: 'log', wrapper: 'log', answer: 'found', confidence: 'likely' },
     { it: 'leaves a missing Secret alone', text: 'secret hetzner not found', answer: 'not-applicable' }
@@ -114,6 +135,7 @@ const tables: Record<string, Row[]> = {
     { it: 'says nothing of other solvers', about: { challenge: presented, txt: aTxt() }, answer: 'not-applicable' }
   ],
   'dns01-not-propagated': [
+    { it: 'reads other CAs', text: 'error looking up TXT records for domain "shop.example.com": lookup _acme-challenge.shop.example.com on 10.96.0.10:53: no such host', wrapper: 'authorization', answer: 'found', confidence: 'likely' },
     { it: 'proves a server that lags behind', text: 'DNS record for "shop.example.com" not yet propagated', wrapper: 'self-check', about: { challenge: presented, txt: aTxt({ state: 'partial', servers: [server('authoritative', 'ns1', ['expected']), server('authoritative', 'ns2', [])] }) }, answer: 'found', confidence: 'proven', variant: 'partial' },
     { it: 'takes a record at no server as likely', text: 'DNS record for "shop.example.com" not yet propagated', wrapper: 'self-check', about: { challenge: presented, txt: aTxt({ servers: [server('authoritative', 'ns1', []), server('authoritative', 'ns2', [])] }) }, answer: 'found', confidence: 'likely', variant: 'none' },
     { it: 'believes the CA after the record was taken away', text: 'No TXT record found at _acme-challenge.shop.example.com', wrapper: 'authorization', about: { challenge: gone, txt: aTxt({ servers: [server('authoritative', 'ns1', [])] }) }, answer: 'found', confidence: 'likely' },
@@ -123,6 +145,8 @@ const tables: Record<string, Row[]> = {
     { it: 'does not take the absence after the failure for a cause', about: { challenge: gone, txt: aTxt({ servers: [server('authoritative', 'ns1', [])] }) }, answer: 'not-applicable' }
   ],
   'dns01-split-horizon': [
+    { it: 'knows the name servers of private Route 53 zones', text: 'NS ns-512.awsdns-00.net.:53 returned REFUSED for _acme-challenge.shop.example.com.', wrapper: 'self-check', answer: 'found', confidence: 'likely' },
+    { it: 'says nothing of public ones', text: 'NS ns-1021.awsdns-63.net.:53 returned REFUSED for _acme-challenge.shop.example.com.', wrapper: 'self-check', answer: 'not-applicable' },
     { it: 'finds an internal zone', about: { challenge: presenting, delegation: aDelegation({ clusterZone: 'corp.example.com', publicZone: 'example.com' }) }, answer: 'found', confidence: 'likely' },
     { it: 'finds a resolver with a value of its own', about: { challenge: presented, txt: aTxt({ servers: [server('cluster', '10.96.0.10', [other]), server('authoritative', 'ns1', ['expected'])] }) }, answer: 'found', confidence: 'likely' },
     { it: 'is only possible when the record is merely missing inside', about: { challenge: presented, txt: aTxt({ servers: [server('cluster', '10.96.0.10', []), server('authoritative', 'ns1', ['expected'])] }) }, answer: 'found', confidence: 'possible' },

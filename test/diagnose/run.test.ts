@@ -6,7 +6,7 @@ import { requiredLiterals } from '../../src/diagnose/literals.ts'
 import { compilePatterns } from '../../src/diagnose/patterns.ts'
 import { buildDiagnoser } from '../../src/diagnose/run.ts'
 import { fill, fillCommand } from '../../src/diagnose/wording.ts'
-import { aCase, aCertificate, aController, aChallenge, aText, anIdentifier, anIssuer, anOrder, failure } from '../support/builders.ts'
+import { aCase, aCertificate, aController, aChallenge, aText, anIdentifier, anIssuer, anOrder, aTxt, failure } from '../support/builders.ts'
 
 const minute = 60_000
 const diagnoser = buildDiagnoser()
@@ -187,4 +187,36 @@ t.test('a cause of the site goes before one of the catalogue that is as sure', a
   const site = defineCause({ id: 'site-limit', since: '0', stage: 'storage', needs: [], title: 'a', meaning: 'b', remedy: [], texts: [{ in: ['order'], match: 'too many failed', confidence: 'proven' }] })
   const limit = causes.filter(({ id }) => id === 'acme-rate-limited')
   t.same(buildDiagnoser([...limit, site]).diagnose(aCase({ texts: [order(rateLimit)] })).causes.map(({ id }) => id), ['site-limit'])
+})
+
+t.test('a success overcomes what failed before it, and nothing that the webhook said to itself', async t => {
+  const challenge = aChallenge({ type: 'DNS-01', state: 'pending', presented: true, asked: false, solver: 'webhook' })
+  const waits = aText('Waiting for DNS-01 challenge propagation: NS ns1.example.net.:53 returned SERVFAIL for _acme-challenge.shop.example.com.', { source: 'challenge', wrapper: 'self-check' })
+  const early = aText('Error presenting challenge: Error: 9109: Invalid access token', { source: 'event', wrapper: 'present', time: failure - minute })
+  const repeated = aText('Error presenting challenge: Error: 9109: Invalid access token', { source: 'log', wrapper: 'log', time: failure - minute })
+  const own = aText('the API says: Error: 9109: Invalid access token', { source: 'log', wrapper: 'log', time: failure - minute })
+  const about = (facts: NonNullable<Parameters<typeof anIdentifier>[0]>['facts'], texts: ReturnType<typeof aText>[]): string[] => heads(aCase({ identifiers: [anIdentifier({ challengeType: 'DNS-01', facts })], texts }))
+  t.same(about({ challenge }, [waits, early, repeated]), ['dns01-nameserver-failing'])
+  t.same(about({ challenge: { ...challenge, presented: false } }, [early]), ['dns01-credentials-rejected'])
+  t.same(about({ challenge }, [own]), ['dns01-credentials-rejected'])
+})
+
+t.test('what brought a lasting symptom about is looked for further back', async t => {
+  const challenge = aChallenge({ type: 'DNS-01', state: 'pending', presented: true, asked: false, solver: 'webhook', key: 'expected' })
+  const txt = aTxt({ servers: [{ vantage: 'authoritative', server: 'ns1', values: [], hasExpected: false, rcode: 'NXDOMAIN' }] })
+  const waits = aText('DNS record for "shop.example.com" not yet propagated', { source: 'challenge', wrapper: 'self-check' })
+  const long = (ago: number): ReturnType<typeof aText> => aText('unable to find id for zone name ``; wrong number of zones', { source: 'log', wrapper: 'log', time: failure - ago * minute })
+  const seen = (texts: ReturnType<typeof aText>[]): ReturnType<typeof diagnoser.diagnose> => diagnoser.diagnose(aCase({ identifiers: [anIdentifier({ challengeType: 'DNS-01', facts: { challenge, txt } })], texts }))
+  t.same(seen([waits]).searched, ['5m'])
+  const explained = seen([waits, long(45)])
+  t.same(explained.causes.map(({ id, window }) => [id, window]), [['dns01-webhook-config-invalid', '1h']])
+  t.same(explained.alsoFits.map(({ id }) => id), ['dns01-zone-not-found', 'dns01-not-propagated'])
+  t.equal(explained.searched.at(-1), '1h')
+})
+
+t.test('a cause for "any other reason" stands behind one that knows the reason', async t => {
+  const words = aText('Error presenting challenge: unexpected status code 404', { source: 'event', wrapper: 'present' })
+  const { causes: [first], alsoFits } = diagnoser.diagnose(aCase({ identifiers: [anIdentifier({ challengeType: 'DNS-01' })], texts: [words] }))
+  t.equal(first?.id, 'dns01-zone-not-found')
+  t.same(alsoFits.map(({ id }) => id), ['dns01-provider-error'])
 })

@@ -9,7 +9,7 @@ export default defineCause({
   stage: 'request',
   needs: [],
   wants: ['request', 'order'],
-  title: 'CertificateRequest {request} was {what}',
+  title: 'The CertificateRequest for {certificate} was {what}',
   meaning: 'cert-manager asks the CA only for approved requests. Its own approver may be switched off (approver-policy in its place), or no policy matches this request, or one forbids it.',
   remedy: [
     { do: 'See the conditions and who set them.', run: 'kubectl -n {namespace} describe certificaterequest {request}' },
