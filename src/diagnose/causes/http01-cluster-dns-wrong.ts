@@ -46,6 +46,6 @@ export default defineCause({
     if (reading.selfCheck === undefined && reading.inside === undefined) return notApplicable
     // A name that means the ingress Service inside is split on purpose, and works.
     const [first, ...more] = [...cited, 'addresses' as const]
-    return { is: 'found', confidence: reading.selfCheck !== undefined ? 'likely' : 'possible', blanks, because: [first!, ...more] }
+    return { is: 'found', confidence: reading.selfCheck !== undefined && (seen.split || dead || seen.clusterState !== 'ok') ? 'likely' : 'possible', blanks, because: [first!, ...more] }
   }
 })

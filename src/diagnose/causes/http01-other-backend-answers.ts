@@ -20,11 +20,11 @@ export default defineCause({
     'Where the site must own the whole host, use acme.cert-manager.io/http01-edit-in-place, or DNS-01.'
   ],
   texts: [
-    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: 4\\d\\d', { confidence: 'likely', unless: 'invalid response from \\S+( \\[[^\\]]*\\])?: 40[13]\\b' }),
+    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: 4\\d\\d', { confidence: 'likely', unless: 'invalid response from \\S+( \\[[^\\]]*\\])?: (40[13]|426)\\b' }),
     ...saidByCa('non-200 status code|returned 404', { confidence: 'likely', unless: 'returned (401|403|5\\d\\d)' }),
     ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: "', { confidence: 'likely' }),
     ...saidByCa('did not match this challenge|correct value not found|keyauthorization does not match', { confidence: 'likely', unless: '(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
-    ...selfCheckSays("wrong status code '(2|4)\\d\\d'", { confidence: 'possible', unless: "'40[137]'" }),
+    ...selfCheckSays("wrong status code '(2|4)\\d\\d'", { confidence: 'possible', unless: "'(40[137]|426)'" }),
     ...selfCheckSays('did not get expected response', { confidence: 'likely', unless: 'but got: [\\w-]{20,44}(\\.[\\w-]{20,44}|\\.* ?\\(truncated\\))' })
   ],
   related: ['http01-ingress-class-mismatch', 'http01-ingress-host-conflict', 'http01-dns-points-elsewhere', 'http01-load-balancer-not-synced'],

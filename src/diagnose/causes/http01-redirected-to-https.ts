@@ -23,6 +23,9 @@ export default defineCause({
     ...saidByCa("doesn't support tlsv1\\.2|remote error: tls: (protocol version|handshake failure|unrecognized name|internal error)", { confidence: 'proven' }),
     ...saidByCa('(fetching|get)[ "]+https:\\S+: (error getting validation data|connection refused|timeout|connection reset)', { confidence: 'likely' }),
     ...saidByCa('remote error: tls:', { confidence: 'likely', unless: 'certificate required|bad certificate|protocol version|handshake failure|unrecognized name|internal error' }),
+    // 426 Upgrade Required: Kong's answer to plain HTTP where only https is a protocol of the route.
+    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: 426\\b', { confidence: 'likely' }),
+    ...selfCheckSays("wrong status code '426'", { confidence: 'likely' }),
     ...selfCheckSays('remote error: tls:', { confidence: 'likely', unless: 'certificate required|bad certificate' }),
     ...selfCheckSays('server gave http response to https client|first record does not look like a tls handshake', { confidence: 'likely' }),
     ...selfCheckSays('get "https:\\S+": ', { confidence: 'possible', unless: 'remote error: tls|http response to https|tls handshake' })
@@ -39,7 +42,7 @@ export default defineCause({
     const settings: Citation<Facts>[] = setting === undefined && hint === undefined ? [] : ['routing']
 
     const [best] = reading.asked ? hits.filter(({ text }) => text.wrapper !== 'self-check') : hits
-    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence === 'possible' && redirecting !== undefined ? 'likely' : best.rule.confidence, blanks: { how: 'the TLS handshake fails', where }, because: [best, ...settings] }
+    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence === 'possible' && redirecting !== undefined ? 'likely' : best.rule.confidence, blanks: { how: reading.failure?.status === 426 ? 'plain HTTP gives 426' : 'the TLS handshake fails', where }, because: [best, ...settings] }
     if (reading.servedOutside && reading.outside?.redirectedToHttps === true) return { is: 'ruled-out', by: ['probeFromOutside'], because: 'The redirect to HTTPS leads to the right answer.' }
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
     if (reading.ca !== undefined && !['tls', 'redirect', 'status', 'wrong-body', 'other', 'closed'].includes(reading.ca.kind)) return notApplicable
