@@ -34,7 +34,8 @@ function identifiers (chain: Chain, issuer: KubeObject | undefined, domains: str
       name, type: isIP(name) === 0 ? 'dns' : 'ip', wildcard: (challenge.spec as { wildcard?: unknown } | undefined)?.wildcard === true,
       ...(type === 'HTTP-01' || type === 'DNS-01' ? { challengeType: type } : {}),
       ...given('token', text(challenge, 'spec', 'token')), ...given('key', text(challenge, 'spec', 'key')),
-      ...given('authorizationUrl', text(challenge, 'spec', 'authorizationURL')), ...given('challengeUrl', text(challenge, 'spec', 'url'))
+      ...given('authorizationUrl', text(challenge, 'spec', 'authorizationURL')), ...given('challengeUrl', text(challenge, 'spec', 'url')),
+      passed: text(challenge, 'status', 'state') === 'valid'
     })
   }
   const usual = usualType(issuer)
@@ -43,7 +44,7 @@ function identifiers (chain: Chain, issuer: KubeObject | undefined, domains: str
     const wildcard = (authorization as { wildcard?: unknown }).wildcard === true
     const type = wildcard ? 'DNS-01' : usual
     const challenge = list(authorization, 'challenges').find(entry => type !== undefined && text(entry, 'type').toUpperCase() === type)
-    add({ name, type: isIP(name) === 0 ? 'dns' : 'ip', wildcard, ...(type === undefined ? {} : { challengeType: type }), ...given('authorizationUrl', text(authorization, 'url')), ...given('token', text(challenge, 'token')), ...given('challengeUrl', text(challenge, 'url')) })
+    add({ name, type: isIP(name) === 0 ? 'dns' : 'ip', wildcard, ...(type === undefined ? {} : { challengeType: type }), ...given('authorizationUrl', text(authorization, 'url')), ...given('token', text(challenge, 'token')), ...given('challengeUrl', text(challenge, 'url')), passed: text(authorization, 'initialState') === 'valid' })
   }
   for (const full of [...(chain.order === undefined ? [] : namesOf(chain.order)), ...(chain.certificate === undefined ? [] : namesOf(chain.certificate)), ...(chain.order === undefined && chain.certificate === undefined ? domains : [])]) {
     const wildcard = full.startsWith('*.')

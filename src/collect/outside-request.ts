@@ -14,6 +14,8 @@ export interface OutsideIdentifier {
   key?: string
   authorizationUrl?: string
   challengeUrl?: string
+  /** Its challenge or authorization is valid: of a large order it is the last to be looked at. */
+  passed?: boolean
 }
 
 /** What to ask the world about one attempt. */

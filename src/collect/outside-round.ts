@@ -21,7 +21,9 @@ export interface Round {
   /** Every public resolver; DNS over HTTPS when none of them answers on port 53. */
   askAllPublic (question: DnsQuestion): Promise<DnsLook[]>
   /** Runs an HTTP, TLS or CA look under the round's limits and keeps it. */
-  look<Found extends HttpLook | AcmeLook> (key: string, what: string, source: 'http' | 'tls' | 'acme', run: () => Promise<Found>): Promise<Found>
+  look<Found extends HttpLook | AcmeLook> (key: string, what: string, source: 'http' | 'tls' | 'acme', place: string, run: () => Promise<Found>): Promise<Found>
+  /** The deadline came before the other side, asked at `began` (performance.now), had a fair chance to answer. */
+  cutShort (began: number): boolean
   /** Looks that somebody else made (an outside probe), or that could not be made at all. */
   take (dns: DnsLook[], http: HttpLook[]): void
   note (report: LookReport): void
@@ -30,17 +32,29 @@ export interface Round {
 
 /** A server that did not answer is asked last; the next one is tried when this one keeps silent for so long. */
 const hedgeAfter = 400
-const mostSockets = 96
-const mostFetches = 24
+const mostSockets = 256
+const mostFetches = 48
+/** Of the questions to one server and the fetches from one address: a silent one must not hold up the rest. */
+const mostForOne = 32
+const mostFromOne = 8
+/** A server that let so many questions expire and answered none is silent; the rest are not asked. */
+const silentAfter = 8
+
+/** What nobody answered in so many milliseconds is silence, whatever ended the wait. */
+const fairChance = 2000
 
 /** Begins a round. */
 export function beginRound (clients: OutsideClients, signal: AbortSignal): Round {
   const found = { dns: new Map<string, { look: DnsLook, report: string }>(), http: new Map<string, HttpLook>(), acme: new Map<string, AcmeLook>() }
   const reports: LookReport[] = []
   const running = new Map<string, { what: string, source: string }>()
+  const answered = new Set<string>()
   const silentServers = new Set<string>()
+  const heardOf = new Map<string, { answered: boolean, expired: number, why: string }>()
   const sockets = limiter(mostSockets)
   const fetches = limiter(mostFetches)
+  const oneServer = limiters(mostForOne)
+  const onePlace = limiters(mostFromOne)
 
   const recently = async <T>(key: string, run: () => Promise<T>): Promise<T> => {
     const now = clients.clock.now()
@@ -55,19 +69,27 @@ export function beginRound (clients: OutsideClients, signal: AbortSignal): Round
   }
 
   const ask = async (question: Ask): Promise<DnsLook> => {
-    const { vantage, server, address = server, report, name, type, checkingDisabled } = question
-    const key = ['dns', vantage, server, name, type, checkingDisabled === true].join('|')
+    const { vantage, server, address = server, report, name, type, checkingDisabled, overTcp } = question
+    const key = ['dns', vantage, server, name, type, checkingDisabled === true, ...(overTcp === true ? ['tcp'] : [])].join('|')
     running.set(key, { what: report, source: 'dns' })
-    const look = await recently(key, () => sockets(async (): Promise<DnsLook> => {
+    const heard = heardOf.get(server) ?? { answered: false, expired: 0, why: '' }
+    heardOf.set(server, heard)
+    const look = await recently(key, () => oneServer(server, () => sockets(async (): Promise<DnsLook> => {
       const at = clients.clock.now()
+      const common = { vantage, server, name, type, ...(checkingDisabled === true && { checkingDisabled }), ...(overTcp === true && { overTcp }), at }
+      if (!heard.answered && heard.expired >= silentAfter) return { ...common, ms: 0, look: unavailable(heard.why), failure: 'timeout' }
       const reply = await clients.dns.ask(address, question, signal)
-      const common = { vantage, server, name, type, ...(checkingDisabled === true && { checkingDisabled }), at, ms: reply.ms }
-      if ('answer' in reply) return { ...common, look: seen(reply.answer) }
-      return { ...common, look: unavailable(signal.aborted ? `${reply.why} (the deadline of this look had come)` : reply.why), failure: reply.failure }
-    }))
+      if ('answer' in reply) {
+        heard.answered = true
+        return { ...common, ms: reply.ms, look: seen(reply.answer) }
+      }
+      if (reply.failure === 'timeout') { heard.expired++; heard.why = reply.why }
+      return { ...common, ms: reply.ms, look: unavailable(signal.aborted ? `${reply.why} (the deadline of this look had come)` : reply.why), ...(reply.failure !== undefined && { failure: reply.failure }) }
+    })))
     running.delete(key)
     // Two parts of a round may ask the same: the first one's row has it.
     if (!found.dns.has(key)) found.dns.set(key, { look, report })
+    if (look.look.is === 'seen') answered.add(report)
     if (look.failure !== undefined) silentServers.add(server)
     return look
   }
@@ -105,9 +127,9 @@ export function beginRound (clients: OutsideClients, signal: AbortSignal): Round
       const heard = await firstSeen(asked, 2 * hedgeAfter, signal)
       return Promise.all(heard === undefined ? [...asked, ...all(clients.dohResolvers)] : asked)
     },
-    async look (key, what, source, run) {
+    async look (key, what, source, place, run) {
       running.set(key, { what, source })
-      const look = await recently(key, () => fetches(run))
+      const look = await recently(key, () => onePlace(place, () => fetches(run)))
       running.delete(key)
       if (found.acme.has(key) || found.http.has(key)) return look
       if ('kind' in look) found.acme.set(key, look)
@@ -115,6 +137,7 @@ export function beginRound (clients: OutsideClients, signal: AbortSignal): Round
       reports.push({ what, source, ms: 'ms' in look ? look.ms : 0, ...outcome(look.look) })
       return look
     },
+    cutShort: (began) => signal.aborted && performance.now() - began < fairChance,
     take (dns, http) {
       for (const look of dns) found.dns.set(['dns', look.vantage, look.server, look.name, look.type, look.checkingDisabled === true].join('|'), { look, report: `records of ${look.name} from ${look.vantage}` })
       for (const look of http) found.http.set(['http', look.vantage, look.url, look.address].join('|'), look)
@@ -127,7 +150,8 @@ export function beginRound (clients: OutsideClients, signal: AbortSignal): Round
       looks: [
         ...grouped([...found.dns.values()]),
         ...reports,
-        ...[...running.values()].map(({ what, source }): LookReport => ({ what, source, is: 'unavailable', ms: 0, why: 'not answered before the deadline' }))
+        // A row that somebody answered misses nothing when a second server is still thinking.
+        ...[...running.values()].filter(({ what, source }) => source !== 'dns' || !answered.has(what)).map(({ what, source }): LookReport => ({ what, source, is: 'unavailable', ms: 0, why: 'not answered before the deadline' }))
       ].sort((a, b) => a.what < b.what ? -1 : a.what > b.what ? 1 : 0)
     })
   }
@@ -169,26 +193,39 @@ function limiter (most: number): <T>(run: () => Promise<T>) => Promise<T> {
   }
 }
 
+/** A limiter for each key. */
+function limiters (most: number): <T>(key: string, run: () => Promise<T>) => Promise<T> {
+  const each = new Map<string, ReturnType<typeof limiter>>()
+  return (key, run) => {
+    const limit = each.get(key) ?? limiter(most)
+    each.set(key, limit)
+    return limit(run)
+  }
+}
+
 /** The first look that was answered; undefined when none was, or none within `ms`. */
-export function firstSeen (looks: readonly Promise<DnsLook>[], ms?: number, signal?: AbortSignal): Promise<DnsLook | undefined> {
+export async function firstSeen (looks: readonly Promise<DnsLook>[], ms?: number, signal?: AbortSignal): Promise<DnsLook | undefined> {
   const any = Promise.any(looks.map(async (look) => {
     const made = await look
     if (made.look.is !== 'seen') throw new Error('not answered')
     return made
   })).catch(() => undefined)
-  return ms === undefined || signal === undefined ? any : Promise.race([any, afterDelay(ms, signal)])
+  if (ms === undefined || signal === undefined) return await any
+  const delay = afterDelay(ms, signal)
+  const first = await Promise.race([any, delay.over])
+  delay.callOff()
+  return first
 }
 
-function afterDelay (ms: number, signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    const finish = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', finish)
-      resolve(undefined)
-    }
-    const timer = setTimeout(finish, ms)
-    timer.unref()
-    if (signal.aborted) return finish()
-    signal.addEventListener('abort', finish)
-  })
+function afterDelay (ms: number, signal: AbortSignal): { over: Promise<undefined>, callOff: () => void } {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const finish = (): void => {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', finish)
+    resolve(undefined)
+  }
+  const timer = setTimeout(finish, ms)
+  if (signal.aborted) finish()
+  else signal.addEventListener('abort', finish)
+  return { over: promise, callOff: finish }
 }

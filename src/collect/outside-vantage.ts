@@ -27,10 +27,10 @@ export async function answerHttp01 (clients: OutsideClients, question: { name: s
   const addresses = literal ? [name] : await resolve(round, name)
   const url = `http://${isIP(name) === 6 ? `[${name}]` : name}${question.path}`
   const http = await Promise.all(addresses.slice(0, mostAddresses).map((address) =>
-    round.look<HttpLook>(['http', 'outside', url, address].join('|'), `http ${name} at ${address}`, 'http', async () => {
+    round.look<HttpLook>(['http', 'outside', url, address].join('|'), `http ${name} at ${address}`, 'http', `${address}:80`, async () => {
       const began = performance.now()
       const { hops } = await walk(clients.http, { url, address, guard: clients.guard, resolve: (host) => resolve(round, host), signal })
-      return httpLook({ vantage: 'outside:self', purpose: 'challenge', dnsName: name, url, address, at, ms: Math.round(performance.now() - began) }, hops)
+      return httpLook({ vantage: 'outside:self', purpose: 'challenge', dnsName: name, url, address, at, ms: Math.round(performance.now() - began) }, hops, round.cutShort(began))
     })))
   return { at, dns: round.findings().dns.filter((look) => look.name === name), http }
 }

@@ -3,7 +3,7 @@ import type { DnsLook, HttpLook } from '../shared/types/observations.ts'
 import type { OutsideProbe } from '../shared/clients/outside-probe.ts'
 import { parseAddress } from '../shared/clients/guard.ts'
 import { askTheCa } from './collectors/acme.ts'
-import { climbCaa, lookAtZone, lookUpTxt, resolveName, resolveOwnHosts } from './collectors/dns.ts'
+import { climbCaa, lookAtZone, lookUpTxt, resolveBriefly, resolveName, resolveOwnHosts } from './collectors/dns.ts'
 import { findZone } from './collectors/dns-zone.ts'
 import { challengePath, probeChallenge } from './collectors/http.ts'
 import { seeServedCertificate } from './collectors/tls.ts'
@@ -17,8 +17,10 @@ export { inProcessProbe } from './outside-vantage.ts'
 export type { OutsideClients, OutsideClientsOptions, OutsideTimeouts } from './outside-clients.ts'
 export type { OutsideFindings, OutsideIdentifier, OutsideRequest } from './outside-request.ts'
 
-/** An order has at most 100 names; more than this are looked at no closer than the CA's own record. */
-const mostIdentifiers = 60
+/** An order has at most 100 names. */
+const mostIdentifiers = 100
+/** So many are looked at from every side, failing ones first; of the rest one look of each kind must do. */
+const mostClosely = 12
 /** Time for looks to notice that their signal has gone off and to say so themselves. */
 const grace = 50
 
@@ -42,29 +44,42 @@ async function lookAtNames (round: Round, request: OutsideRequest): Promise<void
   // that anybody may have written into a status is no reason to go there.
   const guard = round.clients.guard.owning(request.clusterAddresses)
   const zones = new Map<string, ReturnType<typeof findZone>>()
-  await Promise.all([resolveOwnHosts(round, request.clusterHostnames ?? []), ...request.identifiers.slice(0, mostIdentifiers).map(async (identifier) => {
+  const failingFirst = request.identifiers.toSorted((one, other) => Number(one.passed === true) - Number(other.passed === true)).slice(0, mostIdentifiers)
+  const large = failingFirst.length > mostClosely
+  await Promise.all([resolveOwnHosts(round, request.clusterHostnames ?? []), ...failingFirst.map(async (identifier, index) => {
     const name = identifier.name.toLowerCase().replace(/\.$/, '')
     const plain = { ...identifier, name }
-    if (name === '') return
-    await Promise.allSettled(identifier.type === 'ip' ? lookAtAddress(round, plain, guard) : lookAtName(round, plain, request, guard, zones))
+    if (name === '' || (large && identifier.passed === true)) return
+    const scope = { request, guard, zones, brief: index >= mostClosely }
+    await Promise.allSettled(identifier.type === 'ip' ? lookAtAddress(round, plain, guard) : lookAtName(round, plain, scope))
   })])
+  if (large) round.note({ what: `a close look at all ${request.identifiers.length} names`, source: 'dns', is: 'unavailable', ms: 0, why: `only the first ${mostClosely} names of a large order are looked at from every resolver, server and probe, failing ones first` })
 }
+
+/** What the names of one order share. `brief`: one look of each kind must do. */
+interface Scope { request: OutsideRequest, guard: OutsideClients['guard'], zones: Map<string, ReturnType<typeof findZone>>, brief: boolean }
 
 function lookAtAddress (round: Round, identifier: OutsideIdentifier, guard: OutsideClients['guard']): Promise<unknown>[] {
   const address = parseAddress(identifier.name)?.toString()
   return address === undefined ? [] : [probeChallenge(round, identifier, [address], guard), seeServedCertificate(round, identifier, [address], guard)]
 }
 
-function lookAtName (round: Round, identifier: OutsideIdentifier, request: OutsideRequest, guard: OutsideClients['guard'], zones: Map<string, ReturnType<typeof findZone>>): Promise<unknown>[] {
+function lookAtName (round: Round, identifier: OutsideIdentifier, { request, guard, zones, brief }: Scope): Promise<unknown>[] {
   const { name, challengeType } = identifier
-  const zone = zones.get(name) ?? findZone(round, name)
+  const zone = zones.get(name) ?? findZone(round, name, brief)
   zones.set(name, zone)
   const overHttp = challengeType !== 'DNS-01' && !identifier.wildcard
+  const { probes } = round.clients
+  const always = [
+    climbCaa(round, name, zone),
+    lookAtZone(round, identifier, zone, brief),
+    challengeType === 'HTTP-01' ? undefined : lookUpTxt(round, identifier, request, zone, brief)
+  ]
+  if (brief) return [...always, overHttp ? resolveBriefly(round, name).then((addresses) => probeChallenge(round, identifier, addresses, guard)) : undefined].filter((look) => look !== undefined)
+
   const addresses = resolveName(round, name)
   return [
-    climbCaa(round, name),
-    lookAtZone(round, identifier, zone),
-    challengeType === 'HTTP-01' ? Promise.resolve() : lookUpTxt(round, identifier, request, zone),
+    ...always,
     // What a slow resolver adds is looked at when it comes; what is known by then is not looked at twice.
     ...[addresses.early, addresses.all].map(async (part) => {
       const { cluster, public: outside } = await part
@@ -73,9 +88,9 @@ function lookAtName (round: Round, identifier: OutsideIdentifier, request: Outsi
         seeServedCertificate(round, identifier, [...outside, ...cluster], guard)
       ])
     }),
-    ...(overHttp ? [askOutsideProbes(round, identifier)] : []),
-    ...(challengeType === 'HTTP-01' ? [] : round.clients.probes.map((probe) => askProbeForTxt(round, identifier, probe)))
-  ]
+    overHttp ? askOutsideProbes(round, identifier) : undefined,
+    ...(challengeType === 'HTTP-01' ? [] : probes.map((probe) => askProbeForTxt(round, identifier, probe)))
+  ].filter((look) => look !== undefined)
 }
 
 async function askOutsideProbes (round: Round, identifier: OutsideIdentifier): Promise<void> {

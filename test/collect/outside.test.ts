@@ -132,7 +132,7 @@ t.test('the deadline ends everything that hangs, and what was seen stays', async
   const clients = buildOutsideClients(probes, { route: lab.route, clock, documentationIsPublic: true, timeouts: { dns: 30, connect: 60_000, hop: 60_000, acme: 60_000, probe: 60_000 } })
   const found = await look(lab, request(), clients, stop.signal)
   t.ok(found.dns.some(({ server, look: { is } }) => server === '1.1.1.1' && is === 'seen'))
-  t.match(found.http.filter(({ purpose }) => purpose === 'challenge'), [{ look: { value: { hops: [{ failure: { code: 'timeout' } }] } } }])
+  t.match(found.http.filter(({ purpose }) => purpose === 'challenge'), [{ look: { is: 'unavailable', why: /deadline/ } }], 'and what was given no time is not called silent')
 })
 
 t.test('an outside probe is asked over HTTP, and compares nothing itself', async (t) => {
@@ -206,6 +206,64 @@ t.test('for DNS-01 a probe tells what resolvers near it hand out', async (t) => 
   for (const server of ['1.1.1.1', '8.8.8.8']) await outside.dns(server, zone({ '_acme-challenge.shop.example.com TXT': ['stale'] }))
   const found = await look(inside, request({ identifiers: [{ name: 'shop.example.com', type: 'dns', wildcard: false, challengeType: 'DNS-01', key: 'digest' }] }), clientsFor(inside, {}, { moreProbes: [inProcessProbe('oslo', clientsFor(outside))] }))
   t.match(found.dns.filter(({ vantage }) => vantage === 'outside:oslo'), [{ type: 'TXT', look: { value: { answers: [{ data: 'stale' }] } } }, { server: '8.8.8.8' }])
+})
+
+t.test('of a large order the failing names are looked at closely, the rest once, and a silent server holds up nobody', async (t) => {
+  const lab = openLab()
+  t.teardown(() => lab.close())
+  await openInternet(lab)
+  const names = Array.from({ length: 50 }, (_, index) => `host${index}.example.com`)
+  const records = { ...Object.fromEntries(names.map((name) => [`${name} A`, ['203.0.113.10']])), 'example.com SOA': [soa], 'example.com NS': ['ns1.example.com'], 'ns1.example.com A': ['203.0.113.53'] }
+  let asked = 0
+  for (const server of ['1.1.1.1', '10.96.0.10', '203.0.113.53']) await lab.dns(server, (query, over) => { asked++; return zone(records)(query, over) })
+  await lab.dns('8.8.8.8', () => undefined)
+  const identifiers = names.map((name, index) => ({ name, type: 'dns' as const, wildcard: false, challengeType: 'HTTP-01' as const, token: 'tok', key: 'tok.key', passed: index === 0 }))
+  const found = await look(lab, request({ identifiers, acme: undefined }), clientsFor(lab, {}, { timeouts: { dns: 200, connect: 20_000, hop: 20_000 } }))
+  const looked = (vantage: string, server?: string) => new Set(found.dns.filter((seen) => seen.vantage === vantage && seen.type === 'A' && seen.name.startsWith('host') && (server === undefined || seen.server === server)).map(({ name }) => name))
+  t.strictSame([...looked('cluster')].sort(), names.slice(1).sort(), 'every name but the one that passed')
+  const everywhere = looked('public', '8.8.8.8')
+  t.strictSame(names.slice(1, 13).filter((name) => !everywhere.has(name)), [], 'the first twelve that failed at every resolver')
+  t.equal(found.http.filter(({ purpose, served }) => purpose === 'challenge' && served === true).length, 49)
+  t.match(found.looks.find(({ what }) => what.startsWith('a close look')), { is: 'unavailable', why: /first 12 names/ })
+  t.ok(asked < 14 * names.length, `${asked} questions`)
+  t.notOk(found.looks.some(({ why }) => why?.includes('before the deadline')), 'nothing is left over')
+})
+
+t.test('what waited for its turn until the deadline is not called silent', async (t) => {
+  const lab = openLab()
+  t.teardown(() => lab.close())
+  const stop = new AbortController()
+  const names = Array.from({ length: 60 }, (_, index) => `host${index}.example.com`)
+  let asked = 0
+  const records = Object.fromEntries(names.map((name) => [`${name} A`, ['203.0.113.10']]))
+  for (const server of ['1.1.1.1', '8.8.8.8', '10.96.0.10']) await lab.dns(server, zone(records))
+  await lab.web('203.0.113.10', () => { if (++asked === 8) stop.abort() })
+  await lab.web('ca.example', () => stop.abort(), 443)
+  const found = await look(lab, request({ identifiers: names.map((name) => ({ name, type: 'dns' as const, wildcard: false, challengeType: 'HTTP-01' as const, token: 'tok' })) }), undefined, stop.signal)
+  t.strictSame(found.http.filter(({ look: { is } }) => is === 'seen'), [], 'no walk is said to have met silence')
+  t.strictSame(found.dns.filter(({ failure }) => failure === 'timeout'), [])
+  t.strictSame(found.acme.filter(({ failure }) => failure?.code === 'timeout'), [])
+})
+
+t.test('CAA is asked at the zone\'s own servers where resolvers fail, over TCP and in mixed case too', async (t) => {
+  const lab = openLab()
+  t.teardown(() => lab.close())
+  const records = { 'example.com SOA': [soa], 'example.com NS': ['ns1.example.com', 'ns2.example.com'], 'ns1.example.com A': ['203.0.113.53'], 'ns2.example.com A': ['203.0.113.54'], 'shop.example.com A': ['203.0.113.10'] }
+  const failing: Parameters<Lab['dns']>[1] = (query, over) => query.questions![0]!.type === 'CAA' ? dnsReply(query, [], { rcode: 2 }) : zone(records)(query, over)
+  for (const server of ['1.1.1.1', '8.8.8.8', '10.96.0.10']) await lab.dns(server, failing)
+  // One server answers everything as it should; the other knows no CAA, changes letters, and has no TCP.
+  await lab.dns('203.0.113.53', zone({ ...records, 'shop.example.com CAA': ['0 issue ca.example'] }, 1 << 10))
+  await lab.dns('203.0.113.54', (query, over) => {
+    if (over === 'tcp') return undefined
+    return query.questions![0]!.type === 'CAA' ? dnsReply(query, [], { rcode: 4 }) : zone(records, 1 << 10)(query, over)
+  })
+  const found = await look(lab, request({ acme: undefined }))
+  const caa = found.dns.filter(({ type, vantage, name }) => type === 'CAA' && vantage === 'authoritative' && name === 'shop.example.com')
+  t.match(caa.map(({ look }) => look.is === 'seen' && look.value.rcode), ['NOERROR', 'NOTIMP'])
+  const strict = found.dns.filter(({ overTcp }) => overTcp === true)
+  t.match(strict, [{ server: 'ns1.example.com (203.0.113.53)', look: { is: 'seen' } }, { server: 'ns2.example.com (203.0.113.54)', failure: 'timeout' }])
+  t.ok(strict.every(({ look }) => look.is !== 'seen' || look.value.caseChanged === undefined), 'the good one repeats the letters')
+  t.notOk(found.dns.filter(({ vantage }) => vantage === 'public').some(({ overTcp }) => overTcp), 'resolvers are not asked so')
 })
 
 t.test('hostile names cost nothing but themselves', async (t) => {

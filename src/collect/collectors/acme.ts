@@ -1,3 +1,4 @@
+import { unavailable } from '../../shared/types/common.ts'
 import type { AcmeLook } from '../../shared/types/observations.ts'
 import { askAcme } from '../../shared/clients/acme.ts'
 import type { OutsideRequest } from '../outside-request.ts'
@@ -9,7 +10,13 @@ export async function askTheCa (round: Round, request: OutsideRequest): Promise<
   if (acme === undefined) return
   const options = round.clients.acme(acme.server, acme.caBundle, acme.skipTlsVerify === true)
   const ask = (kind: AcmeLook['kind'], url: string): Promise<AcmeLook> =>
-    round.look(['acme', kind, url].join('|'), `${kind} at the CA ${url.slice(0, 200)}`, 'acme', () => askAcme(options, kind, url, round.signal))
+    round.look(['acme', kind, url].join('|'), `${kind} at the CA ${url.slice(0, 200)}`, 'acme', acme.server, async () => {
+      const began = performance.now()
+      const look = await askAcme(options, kind, url, round.signal)
+      // Nobody calls a CA unreachable that was not given the time to answer.
+      if (look.failure?.code !== 'timeout' || !round.cutShort(began)) return look
+      return { kind, url, at: look.at, look: unavailable('the deadline of this look came before the CA\'s answer') }
+    })
 
   await Promise.all([
     ask('directory', acme.server),

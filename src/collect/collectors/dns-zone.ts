@@ -14,10 +14,11 @@ const mostAddresses = 2
  * The zone that a name stands in: the closest name above it with an SOA or NS set of its own, as
  * public resolvers see it. Its servers are resolved over A and AAAA.
  */
-export async function findZone (round: Round, name: string): Promise<Zone | undefined> {
+export async function findZone (round: Round, name: string, brief = false): Promise<Zone | undefined> {
   const report = `delegation of ${name}`
   const candidates = await Promise.all(ancestors(name).map(async (candidate) => {
-    const [soa, ns] = await Promise.all((['SOA', 'NS'] as const).map((type) => round.askPublic({ name: candidate, type }, report)))
+    // Hosts of a large order are seldom zones of their own: one question tells.
+    const [soa, ns] = await Promise.all((['SOA', 'NS'] as const).map((type) => brief && candidate === name && type === 'NS' ? undefined : round.askPublic({ name: candidate, type }, report)))
     return { candidate, cut: dataOf(soa, 'SOA', candidate).length > 0 || dataOf(ns, 'NS', candidate).length > 0, ns: dataOf(ns, 'NS', candidate) }
   }))
   const zone = candidates.find(({ cut }) => cut)
@@ -60,11 +61,20 @@ async function askServer (round: Round, server: string, address: string, name: s
 /** SOA at every server (lame servers, serials), DS for DNSSEC, and the parent's own view of the NS set. */
 export async function checkDelegation (round: Round, zone: Zone): Promise<void> {
   await Promise.all([
-    askAuthoritative(round, zone, zone.name, 'SOA'),
+    askAuthoritative(round, zone, zone.name, 'SOA').then((looks) => askStrictly(round, zone, looks)),
     askAuthoritative(round, zone, zone.name, 'NS'),
     round.askPublic({ name: zone.name, type: 'DS' }, `delegation of ${zone.name}`),
     askParent(round, zone)
   ])
+}
+
+/** The servers that answer are asked once more as a CA's resolver may have to ask: over TCP and in mixed case. */
+async function askStrictly (round: Round, zone: Zone, looks: DnsLook[]): Promise<void> {
+  const well = new Set(looks.filter((look) => dataOf(look, 'SOA').length > 0).map(({ server }) => server))
+  await Promise.all(zone.servers.flatMap(({ name, addresses }) => addresses.map(async (address) => {
+    const server = `${name} (${address})`
+    if (well.has(server)) await round.ask({ vantage: 'authoritative', server, address, name: zone.name, type: 'SOA', recursion: false, overTcp: true, report: `SOA ${zone.name} over TCP at ${server}` })
+  })))
 }
 
 /** Two servers of the parent are enough: the question is what the delegation says, not whether the parent is well. */

@@ -37,9 +37,24 @@ export function resolveName (round: Round, name: string): { early: Promise<Resol
   return { early: join(views.map((view) => view.early())), all: join(views.map((view) => view.all())) }
 }
 
-/** What `_acme-challenge` answers everywhere, the target of a CNAME included. */
-export async function lookUpTxt (round: Round, identifier: OutsideIdentifier, request: OutsideRequest, zone: Promise<Zone | undefined>): Promise<void> {
+/** One resolver on each side: for the many names of a large order. */
+export async function resolveBriefly (round: Round, name: string): Promise<string[]> {
+  const looks = await Promise.all((['A', 'AAAA'] as const).flatMap((type) => [
+    ...askCluster(round, name, type).slice(0, 1), round.askPublic({ name, type }, `${type} ${name} at public resolvers`)
+  ].map(async (look) => dataOf(await look, type))))
+  return unique(looks.flat())
+}
+
+/** What `_acme-challenge` answers everywhere, the target of a CNAME included. `brief`: at one resolver and every authoritative server. */
+export async function lookUpTxt (round: Round, identifier: OutsideIdentifier, request: OutsideRequest, zone: Promise<Zone | undefined>, brief: boolean): Promise<void> {
   const name = `_acme-challenge.${identifier.name}`
+  if (brief) {
+    const [first] = await Promise.all([
+      round.askPublic({ name, type: 'TXT' }, `TXT ${name} at public resolvers`),
+      zone.then((cut) => cut === undefined ? [] : askAuthoritative(round, cut, name, 'TXT'))
+    ])
+    return await followCname(round, name, first === undefined ? [] : [first])
+  }
   const [seenBy] = await Promise.all([
     round.askAllPublic({ name, type: 'TXT' }),
     Promise.all(askCluster(round, name, 'TXT', request.recursiveNameservers)),
@@ -73,18 +88,27 @@ async function followCname (round: Round, name: string, looks: DnsLook[]): Promi
   await Promise.all([askAuthoritative(round, zone, target, 'TXT'), askAuthoritative(round, zone, zone.name, 'SOA')])
 }
 
-/** CAA of the name and every name above it, as a CA asks: all at once, closest set wins later. */
-export async function climbCaa (round: Round, name: string): Promise<void> {
-  await Promise.all(ancestors(name).map((candidate) => round.askPublic({ name: candidate, type: 'CAA' }, `CAA of ${name}`)))
+/**
+ * CAA of the name and every name above it, as a CA asks: all at once, closest set wins later. Where no
+ * resolver has an answer, the zone's own servers are asked: some answer A and nothing else.
+ */
+export async function climbCaa (round: Round, name: string, zone: Promise<Zone | undefined>): Promise<void> {
+  await Promise.all(ancestors(name).map(async (candidate) => {
+    const look = await round.askPublic({ name: candidate, type: 'CAA' }, `CAA of ${name}`)
+    if (look?.look.is === 'seen' && ['NOERROR', 'NXDOMAIN'].includes(look.look.value.rcode)) return
+    const cut = await zone
+    if (cut !== undefined && (candidate === cut.name || candidate.endsWith(`.${cut.name}`))) await askAuthoritative(round, cut, candidate, 'CAA')
+  }))
 }
 
-/** The zone's servers and whether they agree; for HTTP-01 their own A and AAAA too. */
-export async function lookAtZone (round: Round, identifier: OutsideIdentifier, zone: Promise<Zone | undefined>): Promise<void> {
+/** The zone's servers and whether they agree; for HTTP-01 their own A and AAAA too (`brief`: of two of them). */
+export async function lookAtZone (round: Round, identifier: OutsideIdentifier, zone: Promise<Zone | undefined>, brief: boolean): Promise<void> {
   const cut = await zone
   if (cut === undefined) return
+  const asked = brief ? { ...cut, servers: cut.servers.slice(0, 2).map((server) => ({ ...server, addresses: server.addresses.slice(0, 1) })) } : cut
   await Promise.all([
     checkDelegation(round, cut),
-    ...(identifier.challengeType === 'DNS-01' ? [] : (['A', 'AAAA'] as const).map((type) => askAuthoritative(round, cut, identifier.name, type)))
+    ...(identifier.challengeType === 'DNS-01' ? [] : (['A', 'AAAA'] as const).map((type) => askAuthoritative(round, asked, identifier.name, type)))
   ])
 }
 

@@ -33,17 +33,19 @@ async function walkOnce (round: Round, vantage: Vantage, identifier: OutsideIden
     return [...outside, ...cluster]
   }
   const what = `http ${identifier.name} at ${address} from ${vantage}`
-  return round.look(['http', vantage, url, address, identifier.key ?? ''].join('|'), what, 'http', async () => {
+  return round.look(['http', vantage, url, address, identifier.key ?? ''].join('|'), what, 'http', `${address}:80`, async () => {
     const at = round.clients.clock.now()
     const began = performance.now()
     const { hops, served } = await walk(round.clients.http, { url, address, guard, resolve, expected: identifier.key, signal: round.signal })
-    return httpLook({ vantage, purpose: 'challenge', dnsName: identifier.name, url, address, at, ms: Math.round(performance.now() - began), ...(served !== undefined && { served }) }, hops)
+    return httpLook({ vantage, purpose: 'challenge', dnsName: identifier.name, url, address, at, ms: Math.round(performance.now() - began), ...(served !== undefined && { served }) }, hops, round.cutShort(began))
   })
 }
 
-/** A walk that never left (nothing recorded, refused by the guard) saw nothing; every other end is something seen. */
-export function httpLook (look: Omit<HttpLook, 'look'>, hops: HttpHop[]): HttpLook {
+/** A walk that never left (nothing recorded, refused by the guard) or was cut short saw nothing; every other end is something seen. */
+export function httpLook (look: Omit<HttpLook, 'look'>, hops: HttpHop[], cutShort: boolean): HttpLook {
   const failure = hops[0]?.failure
   const neverLeft = hops.length <= 1 && (failure?.code === 'not-recorded' || failure?.code === 'blocked')
-  return { ...look, look: neverLeft ? unavailable(failure.text) : seen({ hops }) }
+  if (neverLeft) return { ...look, look: unavailable(failure.text) }
+  if (cutShort && hops.at(-1)?.failure?.code === 'timeout') return { ...look, look: unavailable('the deadline of this look came before an answer') }
+  return { ...look, look: seen({ hops }) }
 }

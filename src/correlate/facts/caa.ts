@@ -27,9 +27,12 @@ export function caaFacts (context: OutsideContext, identifier?: OutsideSeed): Lo
   if (!asked.some(isAnswered)) return whyNothing(context.observations, asked, 'dns', 'no CAA look was made')
 
   for (const look of asked) {
-    const failed = failureOf(look, look.name === labels.at(-1))
+    const isTopLevel = look.name === labels.at(-1)
+    // Nobody here could ask: whether a record stands there is not known, and nothing above it decides.
+    if (!isTopLevel && !isAnswered(look) && !expiredForName(context, look)) return whyNothing(context.observations, [look], 'dns', 'CAA could not be asked for')
+    const failed = failureOf(look, isTopLevel)
     // An error on a closer name is final: the CA may not climb past it.
-    if (failed !== undefined) return seen({ records: [], lookupFailed: { name: look.name, what: failed }, evidence: [dnsEvidence(look)] })
+    if (failed !== undefined) return seen({ records: [], lookupFailed: { name: look.name, what: failed }, evidence: [look, ...failingServers(context, look.name)].map((each) => dnsEvidence(each)) })
     const records = recordsOf(look)
     if (records.length === 0) continue
     const verdict = judgeCaa(records, {
@@ -48,18 +51,31 @@ function accountOf (context: OutsideContext): { accountUri?: string } {
   return accountUri === undefined || accountUri === '' ? {} : { accountUri }
 }
 
-/** The public view of one name's CAA: an answer if any resolver gave one. */
+const isUsable = (look: DnsLook): boolean => isAnswered(look) && ['NOERROR', 'NXDOMAIN'].includes(look.look.value.rcode)
+
+/** The public view of one name's CAA: an answer if any resolver gave one, else what the zone's own servers answer. */
 function lookAt ({ observations }: OutsideContext, name: string): DnsLook | undefined {
-  const looks = looksOf(observations, name, ['CAA']).filter((look) => isPublicVantage(look.vantage))
-  return looks.find((look) => isAnswered(look) && ['NOERROR', 'NXDOMAIN'].includes(look.look.value.rcode)) ?? looks.find(isAnswered) ?? looks[0]
+  const every = looksOf(observations, name, ['CAA'])
+  const looks = every.filter((look) => isPublicVantage(look.vantage))
+  return looks.find(isUsable) ?? looks.find(isAnswered) ?? every.find((look) => look.vantage === 'authoritative' && isUsable(look)) ?? looks[0]
+}
+
+/** The resolver answers other questions: its silence on this one is the name's doing. */
+function expiredForName ({ observations }: OutsideContext, look: DnsLook): boolean {
+  return look.failure === 'timeout' && observations.dns.some((other) => other.vantage === look.vantage && other.server === look.server && isAnswered(other))
+}
+
+/** The zone's own servers that give no usable answer to CAA: what a resolver fails on. */
+function failingServers ({ observations }: OutsideContext, name: string): DnsLook[] {
+  return looksOf(observations, name, ['CAA']).filter((look) => look.vantage === 'authoritative' && !isUsable(look) && (isAnswered(look) || look.failure === 'timeout')).slice(0, 3)
 }
 
 function failureOf (look: DnsLook, isTopLevel: boolean): string | undefined {
-  if (!isAnswered(look)) return look.failure === 'timeout' ? 'query timed out' : look.failure
-  const { rcode, ede } = look.look.value
-  if (rcode === 'NOERROR' || (rcode === 'NXDOMAIN' && !isTopLevel)) return undefined
   // A made-up top-level domain in a recorded case knows no TLD either: nothing a CA would meet.
   if (isTopLevel) return undefined
+  if (!isAnswered(look)) return 'query timed out'
+  const { rcode, ede } = look.look.value
+  if (rcode === 'NOERROR' || rcode === 'NXDOMAIN') return undefined
   return ede === undefined ? rcode : `${rcode} (extended error ${ede.code}${ede.text === '' ? '' : `: ${ede.text}`})`
 }
 

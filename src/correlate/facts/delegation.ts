@@ -19,7 +19,7 @@ export function delegationFacts (context: OutsideContext, identifier?: OutsideSe
   const clusterZone = names.find((name) => clusterLooks.some((look) => look.name === name && ownsRecords(look)))
   const soas = zone === undefined ? [] : looksOf(observations, zone, ['SOA']).filter((look) => look.vantage === 'authoritative')
   // What cannot be reached from here at all, or may not be asked, says nothing of the server.
-  const nameServers = soas.filter(({ failure }) => failure !== 'unreachable' && failure !== 'blocked').map(toNameServer)
+  const nameServers = soas.filter(({ failure }) => failure !== 'unreachable' && failure !== 'blocked').map((look) => toNameServer(look, strictOf(observations, look)))
   const own = new Set(soas.map(({ server }) => server))
   const nsLooks = zone === undefined ? [] : looksOf(observations, zone, ['NS']).filter((look) => look.vantage === 'authoritative')
   const dnssec = dnssecOf(observations, names, zone)
@@ -37,8 +37,13 @@ export function delegationFacts (context: OutsideContext, identifier?: OutsideSe
 
 const ownsRecords = (look: DnsLook): boolean => isAnswered(look) && look.look.value.answers.some((record) => record.name === look.name && (record.type === 'SOA' || record.type === 'NS'))
 
+/** The same question to the same server, asked over TCP and in mixed case. */
+function strictOf (observations: Observations, { server, name }: DnsLook): DnsLook | undefined {
+  return observations.dns.find((look) => look.overTcp === true && look.server === server && look.name === name && wasRecorded(look))
+}
+
 /** `ns1.provider.example (203.0.113.53)`; without an address when none is known. */
-function toNameServer (look: DnsLook): DelegationFacts['nameServers'][number] {
+function toNameServer (look: DnsLook, strict: DnsLook | undefined): DelegationFacts['nameServers'][number] {
   const [, name = look.server, address] = /^(\S+)(?: \((\S+)\))?$/.exec(look.server) ?? []
   const serial = Number(dataOf(look, 'SOA')[0]?.split(' ')[2])
   const answers = isAnswered(look)
@@ -49,7 +54,10 @@ function toNameServer (look: DnsLook): DelegationFacts['nameServers'][number] {
     // It answers, and not as one that has the zone.
     lame: isAnswered(look) && !(look.look.value.rcode === 'NOERROR' && look.look.value.aa && dataOf(look, 'SOA').length > 0),
     ...(!answers && look.look.is === 'unavailable' && { failure: look.look.why }),
-    ...(!Number.isNaN(serial) && { serial })
+    ...(!Number.isNaN(serial) && { serial }),
+    // A question that was cut short tells nothing; neither does TCP that our own side does not let out.
+    ...(strict !== undefined && (isAnswered(strict) || strict.failure === 'refused' || strict.failure === 'timeout') && { tcp: isAnswered(strict) }),
+    ...(strict !== undefined && isAnswered(strict) && strict.look.value.caseChanged === true && { caseChanged: true })
   }
 }
 

@@ -25,9 +25,9 @@ export const wasRecorded = (look: DnsLook): boolean => look.failure !== 'not-rec
 
 export const isAnswered = (look: DnsLook): look is AnsweredLook => look.look.is === 'seen'
 
-/** Ordinary looks of a name: what a resolver says when it may validate. */
+/** Ordinary looks of a name: what a resolver says when it may validate, however it is asked. */
 export function looksOf (observations: Observations, name: string, types: readonly string[]): DnsLook[] {
-  return observations.dns.filter((look) => look.name === name && types.includes(look.type) && look.checkingDisabled !== true && wasRecorded(look))
+  return observations.dns.filter((look) => look.name === name && types.includes(look.type) && look.checkingDisabled !== true && look.overTcp !== true && wasRecorded(look))
 }
 
 /** The answer's data of one type, final records and CNAME targets alike. */

@@ -89,7 +89,24 @@ function differencesOf (facts: VantageFacts): VantageTable['differences'] {
   if (value(facts.caRecord)?.addressChanged === true) say('address-changed', 'your DNS now gives another address than the CA used')
   const delegation = value(facts.delegation)
   if (delegation?.dnssec === 'bogus') say('dnssec', `DNSSEC validation fails${delegation.dnssecText === undefined ? '' : `: ${delegation.dnssecText}`}`)
+  if (delegation !== undefined) found.push(...serverDifferences(delegation))
   return found
+}
+
+/** Parent against child, and servers of one zone that do not behave alike. */
+function serverDifferences ({ zone = 'the zone', parentNs, childNs, nameServers }: DelegationFacts): VantageTable['differences'] {
+  const only = (some: string[], others: string[]): string => some.filter((name) => !others.includes(name)).join(', ')
+  const differences: string[] = []
+  if (parentNs.length > 0 && childNs.length > 0) {
+    const [above, below] = [only(parentNs, childNs), only(childNs, parentNs)]
+    if (above !== '' || below !== '') differences.push(`the parent delegates ${zone} ${above === '' ? 'to fewer servers' : `also to ${above}, which the zone itself does not name`}${below === '' ? '' : `; the zone also names ${below}`}`)
+  }
+  const udpOnly = nameServers.filter(({ tcp }) => tcp === false)
+  // When TCP reaches none of them, it may be our own side that lets no TCP out.
+  if (udpOnly.length > 0 && nameServers.some(({ tcp }) => tcp === true)) differences.push(`${udpOnly.map(({ name }) => name).join(', ')} answers over UDP and not over TCP, which a CA needs for long answers`)
+  const changing = nameServers.filter(({ caseChanged }) => caseChanged === true)
+  if (changing.length > 0) differences.push(`${changing.map(({ name }) => name).join(', ')} does not repeat the letters of a question as they were asked, which CAs' resolvers check`)
+  return differences.map((text) => ({ kind: 'delegation', text }))
 }
 
 function mostCommon (values: string[]): string | undefined {

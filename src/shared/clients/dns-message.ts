@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { domainToASCII } from 'node:url'
 import packet from 'dns-packet'
 import type { DnsRecord, DnsType } from '../types/observations.ts'
@@ -10,6 +10,8 @@ export interface DnsQuestion {
   recursion?: boolean
   /** CD: a validating resolver is to answer without validating. */
   checkingDisabled?: boolean
+  /** Asked as a CA's resolver may have to: over TCP, and in mixed case. */
+  overTcp?: boolean
 }
 
 /** What one answer said, in the words of DnsLook. */
@@ -20,6 +22,8 @@ export interface DnsAnswer {
   aa: boolean
   ad: boolean
   ede?: { code: number, text: string }
+  /** The server repeated the question in other letters than it was asked in (draft-vixie-dnsext-dns0x20). */
+  caseChanged?: true
 }
 
 /** `foreign`: not an answer to this question, so somebody else's or forged; `malformed`: ours, and not readable. */
@@ -46,23 +50,30 @@ export function dnsName (text: string): string | undefined {
   return ascii.split('.').every((label) => label.length > 0 && label.length <= 63) ? ascii : undefined
 }
 
+/** Letters in random case, as the resolvers of CAs ask (0x20): an honest server repeats them as they came. */
+const mixedCase = (name: string): string => {
+  const bits = randomBytes(name.length)
+  return [...name].map((letter, index) => (bits[index]! & 1) === 1 ? letter.toUpperCase() : letter).join('')
+}
+
 /** A query with a random id; `edns: false` for servers that choke on EDNS. */
-export function encodeQuery (question: DnsQuestion, edns = true): { id: number, message: Buffer } {
+export function encodeQuery (question: DnsQuestion, edns = true): { id: number, message: Buffer, written: string } {
   const id = randomInt(0x10000)
+  const written = question.overTcp === true ? mixedCase(question.name) : question.name
   const flags = (question.recursion === false ? 0 : packet.RECURSION_DESIRED) | (question.checkingDisabled === true ? packet.CHECKING_DISABLED : 0)
   const options = { type: 'OPT', name: '.', udpPayloadSize, flags: packet.DNSSEC_OK, extendedRcode: 0, ednsVersion: 0, flag_do: true, options: [] } as const
   const message = packet.encode({
     type: 'query',
     id,
     flags,
-    questions: [{ type: question.type, name: question.name }],
+    questions: [{ type: question.type, name: written }],
     additionals: edns ? [{ ...options, options: [] }] : []
   })
-  return { id, message }
+  return { id, message, written }
 }
 
 /** Reads an answer without ever throwing; anything that is not the answer to this query is `foreign`. */
-export function decodeAnswer (message: Buffer, id: number, question: DnsQuestion): Decoded {
+export function decodeAnswer (message: Buffer, id: number, question: DnsQuestion, written = question.name): Decoded {
   if (message.length < 12) return { is: 'malformed', why: 'shorter than a DNS header' }
   if (message.readUInt16BE(0) !== id || (message[2]! & 0x80) === 0) return { is: 'foreign' }
   try {
@@ -83,7 +94,8 @@ export function decodeAnswer (message: Buffer, id: number, question: DnsQuestion
         authority: records(decoded.authorities),
         aa: decoded.flag_aa,
         ad: decoded.flag_ad,
-        ...(ede && { ede })
+        ...(ede && { ede }),
+        ...(asked !== undefined && asked.name !== written && { caseChanged: true as const })
       }
     }
   } catch (error) {

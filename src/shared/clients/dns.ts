@@ -5,8 +5,8 @@ import { decodeAnswer, dnsName, encodeQuery } from './dns-message.ts'
 import type { Decoded, DnsAnswer, DnsQuestion } from './dns-message.ts'
 import type { Destination, Route } from './route.ts'
 
-/** An answer, or why there was none. `ms` is the time it took. */
-export type DnsReply = { ms: number } & ({ answer: DnsAnswer } | { failure: DnsFailure, why: string })
+/** An answer, or why there was none. `ms` is the time it took. No `failure`: the question was cut short, which says nothing of the server. */
+export type DnsReply = { ms: number } & ({ answer: DnsAnswer } | { failure?: DnsFailure, why: string })
 
 /** Asks one name server one question. Never throws, never asks a second server. */
 export interface DnsClient {
@@ -24,7 +24,7 @@ export interface DnsClientOptions {
 }
 
 type Outcome = Decoded | { is: 'failed', failure: DnsFailure, why: string }
-type Transport = (destination: Exclude<Destination, { fails: unknown }>, message: Buffer, id: number, question: DnsQuestion, signal: AbortSignal) => Promise<Outcome>
+type Transport = (destination: Exclude<Destination, { fails: unknown }>, message: Buffer, read: (data: Buffer) => Decoded, limit: { signal: AbortSignal, timeout: number }) => Promise<Outcome>
 
 /** A resolver of our own: UDP, then TCP when truncated; EDNS with DO, extended errors, id and question checked. */
 export function buildDnsClient (options: DnsClientOptions): DnsClient {
@@ -35,7 +35,10 @@ export function buildDnsClient (options: DnsClientOptions): DnsClient {
       const ms = Math.round(performance.now() - began)
       switch (outcome.is) {
         case 'answer': return { ms, answer: outcome.answer }
-        case 'failed': return { ms, failure: outcome.failure, why: outcome.why }
+        case 'failed':
+          // Nobody was given the time to answer.
+          if (outcome.failure === 'timeout' && signal.aborted && ms < options.timeout) return { ms, why: `${server} was not given the time to answer` }
+          return { ms, failure: outcome.failure, why: outcome.why }
         case 'malformed': return { ms, failure: 'malformed', why: `${server} sent an answer that cannot be read: ${outcome.why}` }
         case 'foreign': return { ms, failure: 'malformed', why: `${server} answered another question` }
       }
@@ -54,10 +57,11 @@ async function attempt (options: DnsClientOptions, server: string, asked: DnsQue
   if ('fails' in destination) return { is: 'failed', failure: destination.fails, why: routeWords(server, destination.fails) }
 
   const exchange = async (transport: Transport, edns: boolean): Promise<Outcome> => {
-    const { id, message } = encodeQuery(question, edns)
-    return transport(destination, message, id, question, AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]))
+    const { id, message, written } = encodeQuery(question, edns)
+    return transport(destination, message, (data) => decodeAnswer(data, id, question, written), { signal, timeout: options.timeout })
   }
   let outcome: Outcome = silent(server, options.timeout)
+  if (question.overTcp === true) return await exchange(overTcp, true)
   for (let count = 1; count <= options.tries && !signal.aborted; count++) {
     outcome = await exchange(overUdp, true)
     if (outcome.is !== 'failed' || outcome.failure !== 'timeout') break
@@ -74,23 +78,36 @@ async function attempt (options: DnsClientOptions, server: string, asked: DnsQue
   return outcome.is === 'failed' && outcome.failure === 'timeout' ? silent(server, options.timeout * options.tries) : outcome
 }
 
-const overUdp: Transport = (destination, message, id, question, signal) => new Promise((resolve) => {
+/**
+ * Calls `expire` once, when the time is up or the signal goes off; returns how to call it off. An
+ * order of 50 names asks a thousand questions: AbortSignal.any for each costs more than the questions.
+ */
+function expiring ({ signal, timeout }: { signal: AbortSignal, timeout: number }, expire: () => void): () => void {
+  const timer = setTimeout(expire, timeout)
+  signal.addEventListener('abort', expire)
+  return () => {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', expire)
+  }
+}
+
+const overUdp: Transport = (destination, message, read, limit) => new Promise((resolve) => {
   const socket = createSocket(isIPv6(destination.host) ? 'udp6' : 'udp4')
   let garbage: Outcome | undefined
   let settled = false
   const settle = (outcome: Outcome): void => {
     if (settled) return
     settled = true
-    signal.removeEventListener('abort', expire)
+    callOff()
     socket.close()
     resolve(outcome)
   }
   const expire = (): void => settle(garbage ?? silent(destination.host))
-  if (signal.aborted) return expire()
-  signal.addEventListener('abort', expire)
+  const callOff = expiring(limit, expire)
+  if (limit.signal.aborted) return expire()
   socket.on('error', (error) => settle(fromError(error)))
   socket.on('message', (data) => {
-    const decoded = decodeAnswer(data, id, question)
+    const decoded = read(data)
     // Another id or question is a late or forged packet: keep listening for the real one.
     if (decoded.is === 'answer' || (decoded.is === 'malformed' && data.length >= 12)) settle(decoded)
     else garbage = decoded
@@ -102,17 +119,17 @@ const overUdp: Transport = (destination, message, id, question, signal) => new P
   })
 })
 
-const overTcp: Transport = (destination, message, id, question, signal) => new Promise((resolve) => {
+const overTcp: Transport = (destination, message, read, limit) => new Promise((resolve) => {
   const socket = connect({ host: destination.host, port: destination.port })
   let received = Buffer.alloc(0)
   const settle = (outcome: Outcome): void => {
-    signal.removeEventListener('abort', expire)
+    callOff()
     socket.destroy()
     resolve(outcome)
   }
   const expire = (): void => settle(silent(destination.host))
-  if (signal.aborted) return expire()
-  signal.addEventListener('abort', expire)
+  const callOff = expiring(limit, expire)
+  if (limit.signal.aborted) return expire()
   socket.on('error', (error) => settle(fromError(error)))
   socket.on('close', () => settle({ is: 'malformed', why: 'the TCP connection was closed before the answer was whole' }))
   socket.on('connect', () => {
@@ -123,7 +140,7 @@ const overTcp: Transport = (destination, message, id, question, signal) => new P
   socket.on('data', (data) => {
     received = Buffer.concat([received, data])
     if (received.length < 2 || received.length < received.readUInt16BE(0) + 2) return
-    settle(decodeAnswer(received.subarray(2, received.readUInt16BE(0) + 2), id, question))
+    settle(read(received.subarray(2, received.readUInt16BE(0) + 2)))
   })
 })
 

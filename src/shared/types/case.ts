@@ -36,7 +36,7 @@ export interface Case {
 
 /** One object of the chain, or the gap where it should be. */
 export interface ChainLink {
-  kind: 'Certificate' | 'CertificateRequest' | 'Order' | 'Challenge' | 'Issuer' | 'ClusterIssuer'
+  kind: 'Certificate' | 'CertificateRequest' | 'CertificateSigningRequest' | 'Order' | 'Challenge' | 'Issuer' | 'ClusterIssuer'
   namespace?: string
   name: string
   uid?: string
@@ -360,7 +360,8 @@ export interface DelegationFacts extends Fact {
   /** The zone that the cluster's own resolver shows for the name, and the one that the world does. */
   clusterZone?: string
   publicZone?: string
-  nameServers: { name: string, addresses: string[], answers: boolean, lame: boolean, failure?: string, serial?: number }[]
+  /** `tcp: false`: it answers over UDP alone. `caseChanged`: it does not repeat a question's letters (0x20). */
+  nameServers: { name: string, addresses: string[], answers: boolean, lame: boolean, failure?: string, serial?: number, tcp?: boolean, caseChanged?: boolean }[]
   parentNs: string[]
   childNs: string[]
   registeredDomainState: 'ok' | 'nxdomain' | 'servfail' | 'lame' | 'unknown'
@@ -415,7 +416,7 @@ export interface ServedFacts extends Fact {
 
 /** What each place sees of one name. `addresses` and `answer` are short texts for a table cell. */
 export interface VantageRow { vantage: string, addresses: string, answer: string, agrees: boolean }
-export type VantageDifference = 'hairpin' | 'split-horizon' | 'geo-block' | 'partial-propagation' | 'ipv6-only' | 'address-changed' | 'dnssec'
+export type VantageDifference = 'hairpin' | 'split-horizon' | 'geo-block' | 'partial-propagation' | 'ipv6-only' | 'address-changed' | 'dnssec' | 'delegation'
 export interface VantageTable { rows: VantageRow[], differences: { kind: VantageDifference, text: string }[] }
 
 /** An ACME problem document, peeled out of all that wrapped it (acme-ca.md §3.1, §6). */
