@@ -21,6 +21,7 @@ export const aliases = {
   order: ['order', 'order_name', 'exported_order', 'acme_order', 'acmeorder'],
   request: ['certificaterequest', 'certificate_request', 'certificaterequest_name', 'certificate_request_name', 'certificaterequests'],
   certificate: ['certificate', 'certificate_name', 'exported_certificate', 'cert', 'cert_name', 'crt', 'certname', 'certificatename', 'cert_manager_certificate'],
+  signingRequest: ['certificatesigningrequest', 'certificate_signing_request', 'csr', 'csr_name'],
   domain: ['domain', 'domain_name', 'dns_name', 'dnsname', 'dns_names', 'dnsnames', 'identifier', 'fqdn', 'hostname', 'server_name', 'sni', 'common_name', 'commonname', 'subject_cn', 'cn', 'san', 'sans', 'subject_alternative_names'],
   secret: ['secret', 'secret_name', 'exported_secret', 'secretname', 'tls_secret', 'tls_secret_name'],
   ingress: ['ingress', 'ingress_name', 'exported_ingress'],

@@ -88,6 +88,11 @@ class Hints {
     if (certificate !== undefined) this.add({ kind: 'Certificate', name: certificate, from: `prefix of ${from}` })
   }
 
+  /** Without a Certificate: the Order that a CertificateSigningRequest, which has no namespace, asked for. */
+  signedFor (name: string, from: string): void {
+    this.list.push({ kind: 'Order', name: name.slice(0, 300), from: `CertificateSigningRequest in ${from}` })
+  }
+
   /** Everything once more in another namespace. */
   again (namespace: string, key: string): void {
     for (const hint of this.list.slice()) {
@@ -117,6 +122,8 @@ function named (map: LabelMap, hints: Hints): void {
   if (order !== undefined) hints.family('Order', order.value, order.key)
   if (request !== undefined) hints.family('CertificateRequest', request.value, request.key)
 
+  const signing = pick(map, aliases.signingRequest)
+  if (signing !== undefined) hints.signedFor(signing.value, signing.key)
   const name = pick(map, aliases.name)
   if (name !== undefined) bareName(map, hints, name)
   const uid = pick(map, aliases.uid)
@@ -129,6 +136,7 @@ function bareName (map: LabelMap, hints: Hints, { key, value }: { key: string, v
   switch (kind) {
     case 'challenge': hints.family('Challenge', value, key); return
     case 'order': hints.family('Order', value, key); return
+    case 'certificatesigningrequest': hints.signedFor(value, key); return
     case 'certificaterequest': hints.family('CertificateRequest', value, key); return
     case 'certificate': hints.add({ kind: 'Certificate', name: value, from: key }); return
     case 'issuer': hints.add({ kind: 'Issuer', name: value, from: key }); return

@@ -3,7 +3,7 @@ import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { LogLook, LogRole } from '../shared/types/observations.ts'
 import { componentOf, findCertManager, type CertManager } from './cert-manager.ts'
 import { keepControllerKinds, routeKinds, settingKinds } from './controller-kinds.ts'
-import { at, conditionOf, created, list, text } from './fields.ts'
+import { at, conditionOf, created, list, ownerOf, text } from './fields.ts'
 import type { Gathering } from './gathering.ts'
 import { readLogs, type LogSource } from './logs.ts'
 import { eventBears, ingressBears, isControllerConfig, isDoor, isDoorkeeper, isSolverObject, neighbours, outline, routeBears, slim } from './relevance.ts'
@@ -60,6 +60,7 @@ export async function readRest (gathering: Gathering, early: Early, resolved: Re
       keepNeighbours(gathering, namespace, chain.certificate ?? chain.order ?? chain.request, domains),
       keepWay(gathering, namespace, domains),
       keepControllerKinds(gathering, domains),
+      keepSigningRequest(gathering, chain.order),
       keepCertManager(gathering, certManager, webhookGroups)
     ]),
     readLogs_(gathering, certManager, resolved, webhookGroups, settings),
@@ -102,6 +103,14 @@ async function keepFew (gathering: Gathering): Promise<void> {
   await Promise.all(ofCluster.map(async resource => { gathering.keep((await gathering.items(resource)).slice(0, 500).map(object => slim(object))) }))
   const crd = await gathering.get('customresourcedefinitions.apiextensions.k8s.io', undefined, 'certificates.cert-manager.io')
   if (crd.is === 'seen') gathering.keep([slim(crd.value)])
+}
+
+/** What an Order without CertificateRequest was placed for. */
+async function keepSigningRequest (gathering: Gathering, order: KubeObject | undefined): Promise<void> {
+  const owner = order === undefined ? undefined : ownerOf(order, 'CertificateSigningRequest')
+  if (owner === undefined) return
+  const found = await gathering.get('certificatesigningrequests.certificates.k8s.io', undefined, owner.name)
+  if (found.is === 'seen') gathering.keep([slim(found.value)])
 }
 
 /** Certificates, Orders and Challenges of others: duplicates, saturation, how far the failure reaches. */

@@ -22,6 +22,7 @@ export function slim (object: KubeObject, history = withHistory.has(object.kind)
       slimmed.webhooks = list(object, 'webhooks').map(webhook => ({ ...webhook as object, clientConfig: { ...(webhook as { clientConfig?: object }).clientConfig, caBundle: undefined } }))
       break
     case 'APIService': slimmed.spec = { ...object.spec, caBundle: undefined }; break
+    case 'CertificateSigningRequest': slimmed.spec = without(object.spec, ['request']); slimmed.status = without(object.status, ['certificate']); break
     // Schemas are megabytes; the label with the version and the served versions are what tells.
     case 'CustomResourceDefinition': slimmed.spec = { versions: list(object, 'spec', 'versions').map(version => ({ name: text(version, 'name'), served: (version as { served?: unknown }).served === true })) }; break
     case 'Node': slimmed.status = { addresses: list(object, 'status', 'addresses'), conditions: list(object, 'status', 'conditions') }; break

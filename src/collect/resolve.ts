@@ -73,6 +73,7 @@ const everything = (gathering: Gathering, resource: string, namespace: string | 
   gathering.items(resource, namespace === undefined ? {} : { namespace })
 
 async function byName (gathering: Gathering, kind: keyof typeof resources, { namespace, name = '', from }: SubjectHint): Promise<Answer> {
+  if (from.startsWith('CertificateSigningRequest in ')) return bySigningRequest(gathering, name)
   const listed: Look<KubeObject[]> = await gathering.list(resources[kind], namespace === undefined ? {} : { namespace })
   const named = listed.is === 'seen' ? listed.value.filter(({ metadata }) => metadata.name === name) : []
   if (named.length > 0) return best(named, '')
@@ -99,6 +100,12 @@ async function leftOf (gathering: Gathering, certificate: string, namespace: str
   const isLeft = (object: KubeObject): boolean => object.metadata.annotations?.['cert-manager.io/certificate-name'] === certificate || ownerOf(object, 'Certificate')?.name === certificate
   const [order, request] = [best(orders.filter(isLeft), ''), best(requests.filter(isLeft), '')]
   return order.object === undefined ? request : order
+}
+
+/** Kubernetes' own kind of request: its Orders lie in the issuer's namespace and are owned by it (cert-manager, ExperimentalCertificateSigningRequestControllers). */
+async function bySigningRequest (gathering: Gathering, name: string): Promise<Answer> {
+  const orders = await gathering.items(resources.Order, { partial: true })
+  return best(orders.filter(order => ownerOf(order, 'CertificateSigningRequest')?.name === name), 'no Order belongs to a CertificateSigningRequest of this name')
 }
 
 /** The name itself, its wildcard, or the wildcard that covers it; addresses as they are. */

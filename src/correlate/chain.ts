@@ -210,6 +210,11 @@ function linksOf (chain: Chain, snapshot: Snapshot, challengeName: string | unde
   add('Certificate', certificate, chain.certificateName, ready === undefined ? undefined : `Ready=${ready.status} ${ready.reason ?? ''}`.trim())
   const requestReady = conditionOf(request, 'Ready')
   add('CertificateRequest', request, chain.requestName, requestReady === undefined ? undefined : `Ready=${requestReady.status} ${requestReady.reason ?? ''}`.trim())
+  const signing = order === undefined ? undefined : controllerOf(order, 'CertificateSigningRequest')
+  if (signing !== undefined) {
+    const object = snapshot.find('CertificateSigningRequest', undefined, signing.name)
+    links.push({ kind: 'CertificateSigningRequest', name: signing.name, uid: signing.uid, is: object !== undefined ? 'seen' : snapshot.get('CertificateSigningRequest', undefined, signing.name).is === 'absent' ? 'gone' : 'unavailable' })
+  }
   add('Order', order, chain.orderName, chain.orderState, order === undefined ? (chain.orderReason ?? '') === '' ? undefined : chain.orderReason : reasonOf(order) === '' ? undefined : reasonOf(order))
   for (const challenge of challenges) add('Challenge', challenge, undefined, stateOf(challenge), string(fields(challenge.spec).dnsName))
   for (const { name, dnsName } of challengesThatWere(chain, snapshot, challengeName)) add('Challenge', undefined, name, undefined, dnsName)

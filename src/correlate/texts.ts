@@ -10,7 +10,7 @@ import { normalise } from './normalise.ts'
 import { reasonOf } from './objects.ts'
 import { controllerOf, type CorrelateContext, type Snapshot } from './snapshot.ts'
 import { attemptOfEvent, eventRef, plainEvent, severityOf, stageOfEvent, type PlainEvent } from './texts/events.ts'
-import { addChainTexts, addObjectTexts, addRecorded } from './texts/objects.ts'
+import { addChainTexts, addObjectTexts, addRecorded, addSigningRequest } from './texts/objects.ts'
 import { addAlertTexts, addCaTexts } from './texts/outside.ts'
 import { TextShelf } from './texts/shelf.ts'
 
@@ -54,6 +54,9 @@ function addRelatedObjects (shelf: TextShelf, scope: Scope, snapshot: Snapshot, 
   for (const route of solvers) if (route.kind === 'HTTPRoute') for (const parent of fieldsList(at(route.spec, 'parentRefs'))) addGateway(parent)
   for (const { spec } of scope.chain.challenges) for (const parent of fieldsList(at(spec, 'solver', 'http01', 'gatewayHTTPRoute', 'parentRefs'))) addGateway(parent)
   addObjectTexts(shelf, [...gateways], [])
+  const signing = scope.chain.order === undefined ? undefined : controllerOf(scope.chain.order, 'CertificateSigningRequest')
+  const asked = signing === undefined ? undefined : snapshot.byUid(signing.uid) ?? snapshot.find('CertificateSigningRequest', undefined, signing.name)
+  if (asked !== undefined) addSigningRequest(shelf, asked, scope.now)
   // OpenShift makes a Route of the solver's Ingress; it is the Route that its routers turn away.
   addObjectTexts(shelf, solvers.flatMap(({ metadata: { uid } }) => snapshot.ownedBy(uid, 'Route')), [])
   addObjectTexts(shelf, snapshot.byKind('APIService').filter(({ spec }) => scope.webhookGroups.has(string(fields(spec).group))), [], 'standing')

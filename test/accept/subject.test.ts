@@ -31,6 +31,8 @@ const spellings: { title: string, labels: Record<string, string>, first: string[
   { title: '15: an internationalised name', labels: { namespace: 'shop', domain: 'bücher.example' }, first: ['Domain shop/xn--bcher-kva.example'], key: '|shop|domain:xn--bcher-kva.example' },
   { title: '16: an address', labels: { namespace: 'shop', identifier: '[2001:db8::1]' }, first: ['Domain shop/2001:db8::1'], key: '|shop|domain:2001:db8::1' },
   { title: '17: a Grafana-managed alert', labels: { grafana_folder: 'TLS', __alert_rule_uid__: 'abc', exported_namespace: 'shop', certificate_name: 'web-tls' }, first: ['Certificate shop/web-tls'], key: '|shop|web-tls' },
+  { title: '19: a CertificateSigningRequest, which has no namespace', labels: { customresource_kind: 'CertificateSigningRequest', name: 'csr-5f2x' }, first: ['Order csr-5f2x'], key: '||csr-5f2x' },
+  { title: 'the same as a label of its own', labels: { ...scraper, csr: 'csr-5f2x' }, first: ['Order csr-5f2x'], key: '||csr-5f2x' },
   { title: '19: namespace/name in one label', labels: { certificate: 'shop/web-tls' }, first: ['Certificate shop/web-tls'], key: '|shop|web-tls' },
   { title: '20: a namespace and nothing else', labels: { namespace: 'shop' }, first: ['Scan shop/*'], key: '|shop|scan:' },
   { title: 'nothing at all', labels: {}, first: ['Scan *'], key: '||scan:' },

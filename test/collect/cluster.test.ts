@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { collect, type CollectOptions } from '../../src/collect/run.ts'
 import { subjectHints } from '../../src/accept/subject.ts'
+import { correlate } from '../../src/correlate/correlate.ts'
 import { openKubernetes } from '../../src/shared/clients/kubernetes.ts'
 import type { Observations } from '../../src/shared/types/observations.ts'
 import type { CaseDirectory } from '../../src/world/case-directory.ts'
@@ -52,6 +53,21 @@ t.test('the alert may name any object of the chain, or none', async t => {
     [{ namespace: 'monitoring', order: 'web-tls-1-1234567890' }, `Order ${failing}`], [{ namespace: 'shop', certificate: 'another' }, 'Certificate shop/another/undefined'], [{ namespace: '../..', certificate: 'a'.repeat(100_000) }, 'Scan ../../undefined/undefined']
   ]
   for (const [labels, expected] of rows) t.equal(subjectOf((await look(aCaseDirectory(), labels)).seen), expected, JSON.stringify(labels).slice(0, 90))
+})
+
+t.test('an Order of a CertificateSigningRequest has no Certificate, and is diagnosed all the same', async t => {
+  const owner = { apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', name: 'csr-5f2x', uid: 'uid-csr', controller: true }
+  const signing = anObject('certificates.k8s.io/v1', 'CertificateSigningRequest', 'csr-5f2x', { metadata: { namespace: undefined, uid: 'uid-csr' }, spec: { request: 'LS0t', signerName: 'clusterissuers.cert-manager.io/letsencrypt' }, status: { conditions: [{ type: 'Approved', status: 'True', reason: 'x', message: 'by hand' }, { type: 'Failed', status: 'True', reason: 'OrderFailed', message: 'Failed to wait for order resource "web-tls-1-1234567890" to become ready: order is in "invalid" state: ' }] } })
+  const objects = [signing, ...aFailingCluster().filter(({ kind }) => !kind.startsWith('Certificate')).map(object => object.kind === 'Order' ? { ...object, metadata: { ...object.metadata, annotations: {}, ownerReferences: [owner] } } : object)]
+  for (const labels of [{ namespace: 'shop', order: 'web-tls-1-1234567890' }, { customresource_kind: 'CertificateSigningRequest', name: 'csr-5f2x' }] as Record<string, string>[]) {
+    const { seen } = await look(aCaseDirectory({ objects }), labels)
+    t.equal(subjectOf(seen), 'Order shop/undefined/web-tls-1-1234567890')
+    t.notMatch(JSON.stringify(seen.objects.find(({ kind }) => kind === 'CertificateSigningRequest')), 'LS0t')
+    const { chain, texts, identifiers } = correlate(seen)
+    t.same(chain.map(({ kind, is }) => `${kind} ${is}`), ['CertificateSigningRequest seen', 'Order seen', 'Challenge seen', 'ClusterIssuer seen'])
+    t.match(identifiers, [{ name: 'shop.example.com', state: 'failed' }])
+    t.match(texts.find(({ evidence }) => evidence.ref === 'CertificateSigningRequest csr-5f2x'), { attempt: 'current', whole: /OrderFailed/ })
+  }
 })
 
 t.test('an alert without a name leads nowhere when no order failed', async t => {

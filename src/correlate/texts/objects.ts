@@ -32,6 +32,13 @@ function addChallenge (shelf: TextShelf, challenge: KubeObject, scope: Scope): v
   })
 }
 
+/** Conditions of a CertificateSigningRequest exist only when they hold: Approved, Denied or Failed. */
+export function addSigningRequest (shelf: TextShelf, object: KubeObject, now: number): void {
+  for (const condition of conditions(fields(object.status).conditions)) {
+    if (condition.type !== 'Approved') addCondition(shelf, condition, { source: 'request', ref: nameOf(object), attempt: 'current', fallback: 'request', now })
+  }
+}
+
 /** A final state was written at one moment; a pending one still stands. */
 function timeOfStatus (object: KubeObject, state: string): { time?: number } {
   if (!isFailure(state)) return {}
