@@ -61,8 +61,17 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
     recall: async observations => (await import('./correlate/correlate.ts')).correlate(observations),
     onSaved: () => { publisher.saved() }
   })
+  const inbox = buildInbox({
+    config, store, clock, metrics,
+    queueDepth: () => worker.depth(),
+    onWork: () => {
+      deliveries.wake()
+      worker.wake()
+    }
+  })
   const publisher = await startPublisher({
     config, store, clock, log, route: clients.route ?? direct,
+    busy: () => inbox.busy(),
     metrics: {
       delivery: (kind, outcome) => { metrics.deliveries.inc({ kind, outcome }) },
       noticed: seconds => { metrics.noticeSeconds.observe(seconds) },
@@ -75,15 +84,6 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
     onUnknown: body => { inbox.take(body, '').catch((error: unknown) => { log.warn({ err: error }, 'an alert of the sender cannot be taken') }) }
   })
   const { deliveries } = publisher
-
-  const inbox = buildInbox({
-    config, store, clock, metrics,
-    queueDepth: () => worker.depth(),
-    onWork: () => {
-      deliveries.wake()
-      worker.wake()
-    }
-  })
 
   const worker = startWorker({ store, clock, metrics, log, concurrency: config.collect.concurrency, busy: () => inbox.busy(), handle: looker.handle })
 

@@ -24,6 +24,8 @@ export interface DeliveriesOptions {
   limits?: Partial<Limits>
   /** Buttons that act are shown. */
   interactive?: boolean
+  /** So many alerts come in that everything else should leave them room. */
+  busy? (): boolean
 }
 
 export interface Deliveries {
@@ -41,6 +43,8 @@ const idle: Millis = 1_000
 const assignBatch = 500
 /** Under load one round serves many wakes. */
 const betweenRounds: Millis = 15
+/** While alerts pour in: often enough for a first message within a second. */
+const betweenRoundsWhenBusy: Millis = 150
 /** Storms grow and end at leisure. */
 const betweenStorms: Millis = 1_000
 
@@ -68,7 +72,7 @@ export async function startDeliveries (options: DeliveriesOptions): Promise<Deli
   function wake (): void {
     if (stopped) return
     if (running) { again = true; return }
-    const rest = ended + betweenRounds - performance.now()
+    const rest = ended + (options.busy?.() === true ? betweenRoundsWhenBusy : betweenRounds) - performance.now()
     if (timer !== undefined) clearTimeout(timer)
     if (rest > 0) {
       timer = setTimeout(wake, rest)
