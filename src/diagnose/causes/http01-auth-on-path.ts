@@ -1,4 +1,5 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
+import { cdnOfAddress } from '../cdn-addresses.ts'
 import { claimName, http01Facts, readHttp01, saidByCa, selfCheckSays, settingOf } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
@@ -10,7 +11,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'self-check',
   needs: [],
-  wants: [...http01Facts, 'routing'],
+  wants: [...http01Facts, 'addresses', 'routing'],
   title: 'The challenge path of {dnsName} demands {what}',
   meaning: 'The request for the token is turned away ({how}) before it reaches the solver. {where}.',
   remedy: [
@@ -31,7 +32,7 @@ export default defineCause({
   ],
   related: ['http01-cdn-interferes', 'http01-redirected-to-https'],
 
-  examine ({ hits, routing, ...rest }) {
+  examine ({ hits, addresses, routing, ...rest }) {
     const reading = readHttp01(rest)
     const setting = settingOf(valueIn(routing), 'auth', 'client-certificate', 'allow-list')
     const certificate = settingOf(valueIn(routing), 'client-certificate') !== undefined
@@ -44,7 +45,7 @@ export default defineCause({
     const own: Citation<Facts>[] = setting === undefined ? [] : ['routing']
 
     if (best !== undefined) {
-      const cdn = reading.outside?.cdn ?? reading.inside?.cdn
+      const cdn = reading.outside?.cdn ?? reading.inside?.cdn ?? cdnOfAddress(failure?.address ?? valueIn(addresses)?.publicAddresses[0]?.address)
       // A 403 that a CDN gave is the CDN's own.
       const confidence = cdn !== undefined && setting === undefined ? 'possible' : certificate && best.rule.confidence === 'possible' ? 'likely' : best.rule.confidence
       return { is: 'found', confidence, blanks: { what, how: failure?.status === undefined ? 'refused' : `status ${failure.status}`, where }, because: [best, ...more.slice(0, 1), ...own] }
@@ -52,7 +53,7 @@ export default defineCause({
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
     if (reading.ca !== undefined && reading.ca.kind !== 'other') return notApplicable
     if (failure !== undefined && (failure.status === 401 || failure.status === 403)) {
-      const cdn = reading.outside?.cdn ?? reading.inside?.cdn
+      const cdn = reading.outside?.cdn ?? reading.inside?.cdn ?? cdnOfAddress(failure?.address ?? valueIn(addresses)?.publicAddresses[0]?.address)
       return { is: 'found', confidence: cdn === undefined && (reading.live || setting !== undefined) ? 'likely' : 'possible', blanks: { what, how: `status ${failure.status}`, where }, because: [failure.cite, ...own] }
     }
     if (login !== undefined) return { is: 'found', confidence: 'likely', blanks: { what: 'a login', how: 'a login page', where }, because: [login === reading.outside ? 'probeFromOutside' : 'probeFromCluster', ...own] }

@@ -1,7 +1,9 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
+import { cdnOfAddress } from '../cdn-addresses.ts'
 import { http01Facts, readHttp01, saidByCa, selfCheckSays } from '../http01.ts'
+import { valueIn } from '../reading.ts'
 
-type Facts = 'probeFromOutside' | 'probeFromCluster'
+type Facts = 'addresses' | 'probeFromOutside' | 'probeFromCluster'
 
 /** A content network or web firewall in front answers by itself instead of passing the request on. */
 export default defineCause({
@@ -9,7 +11,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'validation',
   needs: [],
-  wants: http01Facts,
+  wants: [...http01Facts, 'addresses'],
   title: '{cdn} in front of {dnsName} answers the challenge itself ({how})',
   meaning: 'The name leads to {cdn}, and its own rules answer the request for the token ({how}) before it reaches the cluster.',
   remedy: [
@@ -26,21 +28,23 @@ export default defineCause({
   ],
   related: ['http01-auth-on-path', 'http01-redirected-to-https', 'http01-other-backend-answers'],
 
-  examine ({ hits, ...rest }) {
+  examine ({ hits, addresses, ...rest }) {
     const reading = readHttp01(rest)
     const [best] = reading.asked ? hits.filter(({ text }) => text.wrapper !== 'self-check') : hits
     const probe = [reading.outside, reading.inside].find(item => item?.cdn !== undefined)
-    const cited: Citation<Facts>[] = probe === undefined ? [] : [probe === reading.outside ? 'probeFromOutside' : 'probeFromCluster']
-    const cdn = probe?.cdn ?? 'A proxy or CDN'
+    // Its ranges are public: the address alone tells who stands in front, though not that he meddles.
+    const known = valueIn(addresses)?.publicAddresses.map(({ address }) => cdnOfAddress(address)).find(name => name !== undefined) ?? cdnOfAddress(reading.failure?.address)
+    const cited: Citation<Facts>[] = probe !== undefined ? [probe === reading.outside ? 'probeFromOutside' : 'probeFromCluster'] : known !== undefined && addresses.is === 'seen' ? ['addresses'] : []
+    const cdn = probe?.cdn ?? known ?? 'A proxy or CDN'
     if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { cdn, how: reading.failure?.status === undefined ? 'a page of its own' : `status ${reading.failure.status}` }, because: [best, ...cited] }
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
     const page = [reading.outside, reading.inside].find(item => item !== undefined && ['cdn-challenge', 'cdn-error', 'waf-block'].includes(item.bodyKind ?? ''))
     if (page !== undefined) return { is: 'found', confidence: 'likely', blanks: { cdn: page.cdn ?? cdn, how: `a ${page.bodyKind!.replaceAll('-', ' ')} page` }, because: [page === reading.outside ? 'probeFromOutside' : 'probeFromCluster'] }
-    if (probe === undefined || reading.failure === undefined) return notApplicable
+    if ((probe === undefined && known === undefined) || reading.failure === undefined) return notApplicable
     const { failure } = reading
     const how = failure.status === undefined ? failure.words.slice(0, 120) : `status ${failure.status}`
     const [first, ...more] = [...cited, ...failure.cite === cited[0] ? [] : [failure.cite]]
-    if (failure.status === 403 || failure.status === 429 || failure.status === 503 || (failure.kind === 'redirect') || (failure.kind === 'tls' && probe.redirectedToHttps)) return { is: 'found', confidence: 'likely', blanks: { cdn, how }, because: [first!, ...more] }
+    if (failure.status === 403 || failure.status === 429 || failure.status === 503 || (failure.kind === 'redirect') || (failure.kind === 'tls' && probe?.redirectedToHttps !== false)) return { is: 'found', confidence: 'likely', blanks: { cdn, how }, because: [first!, ...more] }
     // A plain 404 may as well be the origin's, handed through.
     return { is: 'found', confidence: 'possible', blanks: { cdn, how }, because: [first!, ...more] }
   }

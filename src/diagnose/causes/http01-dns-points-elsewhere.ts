@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import type { AddressFacts, RouteClaim, RoutingFacts } from '../../shared/types/case.ts'
+import { cdnOfAddress } from '../cdn-addresses.ts'
 import { cannotTell, defineCause, notApplicable, type Citation } from '../cause.ts'
 import { classDiffers, http01Facts, isConnectFailure, isForeignAnswer, isPublicCa, readHttp01, solverClaim } from '../http01.ts'
 import { valueIn } from '../reading.ts'
@@ -28,8 +29,9 @@ export default defineCause({
     if (reachable.length === 0) return notApplicable
     const reading = readHttp01(rest)
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
-    const cdn = reading.outside?.cdn ?? reading.inside?.cdn
-    if (cdn !== undefined) return { is: 'ruled-out', by: [reading.outside?.cdn === undefined ? 'probeFromCluster' : 'probeFromOutside'], because: `${cdn} stands in front of the name.` }
+    const seenCdn = reading.outside?.cdn ?? reading.inside?.cdn
+    const cdn = seenCdn ?? cdnOfAddress(reachable[0]?.address)
+    if (cdn !== undefined) return { is: 'ruled-out', by: [seenCdn === undefined ? 'addresses' : reading.outside?.cdn === undefined ? 'probeFromCluster' : 'probeFromOutside'], because: `${cdn} stands in front of the name.` }
 
     const misled = isConnectFailure(reading.failure) || isForeignAnswer(reading.failure) || reading.failure?.kind === 'tls'
     const because: [Citation<Facts>, ...Citation<Facts>[]] = reading.failure === undefined ? ['addresses', 'routing'] : [reading.failure.cite, 'addresses', 'routing']

@@ -25,7 +25,7 @@ export default defineCause({
   ],
   texts: [
     ...selfCheckSays('dial tcp \\d+\\.\\d+\\.\\d+\\.\\d+:(80|443): (i/o timeout|connect: (connection refused|no route to host|network is unreachable|connection timed out))', { confidence: 'possible' }),
-    ...selfCheckSays('client\\.timeout exceeded|context deadline exceeded', { confidence: 'possible', unless: 'lookup |:53: ' })
+    ...selfCheckSays('client\\.timeout exceeded|context deadline exceeded', { confidence: 'possible', unless: 'lookup |:53: |get "https:' })
   ],
   related: ['http01-self-check-egress-blocked', 'http01-proxy-protocol-mismatch', 'http01-cluster-dns-wrong', 'http01-port80-blocked'],
 

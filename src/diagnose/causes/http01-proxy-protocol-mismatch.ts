@@ -20,7 +20,7 @@ export default defineCause({
     'cert-manager 1.21 can wait instead of checking: waitInsteadOfSelfCheck in the solver.'
   ],
   texts: [
-    ...selfCheckSays('": eof$|: eof\\b', { confidence: 'possible' }),
+    ...selfCheckSays('": eof$|: eof\\b', { confidence: 'possible', unless: 'get "https:' }),
     ...selfCheckSays('connection reset by peer|unexpected eof|server closed idle connection|malformed http response', { confidence: 'possible' }),
     { in: ['log'], match: 'broken header: ".{0,200}" while reading proxy protocol', confidence: 'likely' },
     { in: ['log'], match: 'proxy protocol.{0,60}(invalid|missing|no) (header|signature)', confidence: 'likely' }
