@@ -32,7 +32,7 @@ export const megabytes = (bytes: number): number => rounded(bytes / 1_000_000)
 
 /** p50, p99 and the worst of some milliseconds. */
 export function spread (milliseconds: readonly number[]): { p50: number, p99: number, max: number } {
-  return { p50: rounded(percentile(milliseconds, 0.5)), p99: rounded(percentile(milliseconds, 0.99)), max: rounded(Math.max(...milliseconds)) }
+  return { p50: rounded(percentile(milliseconds, 0.5), 2), p99: rounded(percentile(milliseconds, 0.99), 2), max: rounded(Math.max(...milliseconds)) }
 }
 
 /** Resident memory of a process in MB, now and at its highest. Linux only, as the product. */

@@ -23,7 +23,7 @@ export async function serve (env: Record<string, string> = {}, config?: string):
   const child = spawn(process.execPath, [...process.env.BENCH_NODE_FLAGS?.split(' ') ?? [], fileURLToPath(new URL('../../src/main.ts', import.meta.url)), 'serve'], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
-      PATH: process.env.PATH, HOME: directory, NODE_ENV: 'production', ACME_TRIAGE_LISTEN: `127.0.0.1:${port}`, ACME_TRIAGE_DATA_DIR: join(directory, 'data'), ACME_TRIAGE_PROBES: 'off',
+      PATH: process.env.PATH, HOME: directory, TMPDIR: tmpdir(), NODE_ENV: 'production', ACME_TRIAGE_LISTEN: `127.0.0.1:${port}`, ACME_TRIAGE_DATA_DIR: join(directory, 'data'), ACME_TRIAGE_PROBES: 'off',
       ...(config === undefined ? {} : { ACME_TRIAGE_CONFIG: join(directory, 'config.yaml') }), ...env
     }
   })
