@@ -12,6 +12,8 @@ export interface CertManager {
   pods: KubeObject[]
   clusterResourceNamespace: string
   recursiveNameservers: string[]
+  /** Where a flag says that the Lease is. */
+  leaseNamespace?: string
 }
 
 type Component = Extract<LogRole, 'controller' | 'webhook' | 'cainjector'>
@@ -57,6 +59,7 @@ export async function findCertManager (gathering: Gathering, configured: string 
   const deployments = everywhere.length > 0 ? everywhere.filter(({ metadata }) => metadata.namespace === namespace) : await gathering.items('deployments.apps', { namespace })
   const controllerPods = pods.filter(pod => componentOf(pod) === 'controller')
   const flags = flagsOf(deployments.find(deployment => componentOf(deployment) === 'controller') ?? controllerPods[0])
+  const lease = flags.get('leader-election-namespace')?.[0]
   const resourceNamespace = flags.get('cluster-resource-namespace')?.[0]
   return {
     namespace,
@@ -64,6 +67,7 @@ export async function findCertManager (gathering: Gathering, configured: string 
     deployments,
     pods,
     // The chart passes $(POD_NAMESPACE).
+    ...(lease === undefined || lease.startsWith('$(') ? {} : { leaseNamespace: lease }),
     clusterResourceNamespace: resourceNamespace === undefined || resourceNamespace.startsWith('$(') ? namespace : resourceNamespace,
     recursiveNameservers: (flags.get('dns01-recursive-nameservers') ?? []).flatMap(value => value.split(',')).map(value => value.trim()).filter(value => value !== '')
   }

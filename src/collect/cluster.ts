@@ -61,7 +61,8 @@ export async function readRest (gathering: Gathering, early: Early, resolved: Re
       keepWay(gathering, namespace, domains),
       keepControllerKinds(gathering, domains),
       keepSigningRequest(gathering, chain.order),
-      keepCertManager(gathering, certManager, webhookGroups)
+      keepCertManager(gathering, certManager, webhookGroups),
+      keepVersion(gathering, certManager)
     ]),
     readLogs_(gathering, certManager, resolved, webhookGroups, settings),
     ...(subject.issuer?.kind === 'ClusterIssuer' ? [keepEvents(gathering, 'default', event => text(event.involvedObject ?? event.regarding, 'kind') === 'ClusterIssuer')] : [])
@@ -101,8 +102,6 @@ async function keepEvents (gathering: Gathering, namespace: string, bears: (even
 
 async function keepFew (gathering: Gathering): Promise<void> {
   await Promise.all(ofCluster.map(async resource => { gathering.keep((await gathering.items(resource)).slice(0, 500).map(object => slim(object))) }))
-  const crd = await gathering.get('customresourcedefinitions.apiextensions.k8s.io', undefined, 'certificates.cert-manager.io')
-  if (crd.is === 'seen') gathering.keep([slim(crd.value)])
 }
 
 /** What an Order without CertificateRequest was placed for. */
@@ -112,6 +111,15 @@ async function keepSigningRequest (gathering: Gathering, order: KubeObject | und
   const found = await gathering.get('certificatesigningrequests.certificates.k8s.io', undefined, owner.name)
   if (found.is === 'seen') gathering.keep([slim(found.value)])
 }
+
+/** Images of mirrors are often tagged by digest or by hand; then the label of cert-manager's own kinds tells its version. */
+async function keepVersion (gathering: Gathering, { deployments, pods }: CertManager): Promise<void> {
+  const told = [...deployments, ...pods].some(object => componentOf(object) === 'controller' && versionedImage.test(JSON.stringify(object.spec)))
+  if (told) return
+  const definition = await gathering.get('customresourcedefinitions.apiextensions.k8s.io', undefined, 'challenges.acme.cert-manager.io')
+  if (definition.is === 'seen') gathering.keep([slim(definition.value)])
+}
+const versionedImage = /"image":"[^"]*cert-manager-controller:v?[01]\.\d+\.\d+/
 
 /** Certificates, Orders and Challenges of others: duplicates, saturation, how far the failure reaches. */
 async function keepNeighbours (gathering: Gathering, namespace: string | undefined, subject: KubeObject | undefined, domains: string[]): Promise<void> {
@@ -162,7 +170,7 @@ async function keepCertManager (gathering: Gathering, certManager: CertManager, 
   const { namespace, deployments, pods } = certManager
   gathering.keep([...deployments, ...pods.slice(0, 100)].map(object => slim(object)))
   // Before 1.x and with Helm the lease stands in kube-system, or where --leader-election-namespace says.
-  const leases = [...new Set([namespace, 'kube-system'])].map(async place => {
+  const leases = (certManager.leaseNamespace === undefined ? [...new Set([namespace, 'kube-system'])] : [certManager.leaseNamespace]).map(async place => {
     gathering.keep((await gathering.items('leases.coordination.k8s.io', { namespace: place, partial: true })).filter(({ metadata }) => metadata.name.startsWith('cert-manager')).map(object => slim(object)))
   })
   await Promise.all([

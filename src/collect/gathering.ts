@@ -19,6 +19,8 @@ export class Gathering {
   readonly lists: ListLook[] = []
   readonly looks: LookReport[] = []
   private readonly asked = new Map<string, Promise<Look<KubeObject[]>>>()
+  /** Lists of all namespaces that came home complete: no namespace needs asking once more. */
+  private readonly whole = new Map<string, KubeObject[]>()
   private readonly objects = new Map<string, KubeObject>()
 
   constructor (kubernetes: KubernetesClient, signal: AbortSignal) {
@@ -33,6 +35,13 @@ export class Gathering {
     const known = this.asked.get(key)
     if (known !== undefined) return known
     const what = `${resource}${namespace === undefined ? '' : ` in ${namespace}`}`
+    const whole = namespace === undefined || rest.labelSelector !== undefined ? undefined : this.whole.get(resource)
+    if (whole !== undefined) {
+      const own = seen(whole.filter(({ metadata }) => metadata.namespace === namespace))
+      this.lists.push({ resource, namespace, look: seen({ count: own.value.length, ...(partial ? { truncated: true } : {}) }) })
+      this.asked.set(key, Promise.resolve(own))
+      return Promise.resolve(own)
+    }
     const answer = (async (): Promise<Look<KubeObject[]>> => {
       const began = performance.now()
       const look = await orAborted(this.kubernetes.list(resource, { namespace, ...rest, signal: this.signal }), this.signal, `list ${what}`)
@@ -42,6 +51,7 @@ export class Gathering {
         return look
       }
       const { items, truncated } = look.value
+      if (namespace === undefined && !truncated && rest.labelSelector === undefined) this.whole.set(resource, items)
       this.lists.push({ resource, namespace, look: seen({ count: items.length, ...(truncated || partial || rest.labelSelector !== undefined ? { truncated: true } : {}) }) })
       this.note(what, look, began)
       return seen(items)
