@@ -1,4 +1,4 @@
-import type { Attempt, Case, NextTry, Text } from '../shared/types/case.ts'
+import type { Attempt, Case, NextTry, RateBudget, Text } from '../shared/types/case.ts'
 import type { Millis } from '../shared/types/common.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { EarlierDiagnosis, RecordedState } from '../shared/types/observations.ts'
@@ -8,6 +8,7 @@ import { flag } from './facts/controller.ts'
 import { at } from './facts/fields.ts'
 import { peelWrapper } from './acme-problem.ts'
 import { conditionOf, isFailure, reasonOf, stateOf } from './objects.ts'
+import { caKindOf, rateBudgets, type CaKind } from './rate-budget.ts'
 import { compare, controllerOf, createdAt, millisOf, type Snapshot } from './snapshot.ts'
 import { atLeast } from './version.ts'
 
@@ -100,9 +101,14 @@ function numbered (attempts: Attempt[], certificate: KubeObject | undefined): At
 }
 
 /** When cert-manager tries again by itself, and how to start it sooner without doing harm. */
-export function nextTry (scope: Scope, snapshot: Snapshot, texts: readonly Text[], version: Case['version'], args: readonly string[]): NextTry {
+export function nextTry (scope: Scope, snapshot: Snapshot, texts: readonly Text[], version: Case['version'], args: readonly string[], names: readonly string[] = [], recorded: readonly RecordedState[] = []): NextTry {
   const { chain } = scope
-  const restart = restartAdvice(scope, texts)
+  const budgets = rateBudgets({ issuer: chain.issuer, order: chain.order, names, snapshot, recorded, texts, now: scope.now })
+  const next = whenNext(scope, snapshot, texts, version, args, restartAdvice(scope, texts, budgets))
+  return budgets.length === 0 || chain.orderState === 'valid' ? next : { ...next, budgets }
+}
+
+function whenNext ({ chain }: Scope, snapshot: Snapshot, texts: readonly Text[], version: Case['version'], args: readonly string[], restart: NextTry['restart']): NextTry {
   const state = chain.orderState
   const { certificate, order } = chain
   const failures = at(certificate?.status, 'failedIssuanceAttempts')
@@ -142,12 +148,20 @@ export function durationOf (text: string | undefined): Millis | undefined {
 /** Names of Kubernetes objects only: what an alert says is not put into a command. */
 const isName = (name: string | undefined): name is string => name !== undefined && /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name)
 
-function restartAdvice ({ chain, namespace }: Scope, texts: readonly Text[]): NextTry['restart'] {
+const firstRepair: Record<CaKind, string> = {
+  'lets-encrypt': 'Let\'s Encrypt allows 5 failed validations per name and hour, and each restart uses one up.',
+  'lets-encrypt-staging': 'each restart is one more failed validation, of which the staging server allows 200 per name and hour.',
+  other: 'each restart is one more failed validation, and CAs limit those.'
+}
+
+function restartAdvice ({ chain, namespace }: Scope, texts: readonly Text[], budgets: readonly RateBudget[]): NextTry['restart'] {
   const advice: NextTry['restart'] = []
   const limited = texts.find(({ attempt, problem }) => attempt === 'current' && problem?.type === 'rateLimited' && problem.status !== 503)
   const until = /retry after (\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} UTC)/i.exec(limited?.whole ?? '')?.[1]
   if (limited !== undefined) advice.push({ text: `Do not start it again ${until === undefined ? 'before the limit has passed' : `before ${until}`}: each try is refused and may prolong the limit.`, changes: false })
-  else if (texts.some(({ attempt, wrapper }) => attempt === 'current' && (wrapper === 'authorization' || wrapper === 'ca'))) advice.push({ text: 'Repair the cause first: Let\'s Encrypt allows 5 failed validations per name and hour, and each restart uses one up.', changes: false })
+  else if (texts.some(({ attempt, wrapper }) => attempt === 'current' && (wrapper === 'authorization' || wrapper === 'ca'))) advice.push({ text: `Repair the cause first: ${firstRepair[caKindOf(chain.issuer)]}`, changes: false })
+  // The scarcest first; the rest of a large order's names say nothing new.
+  for (const { from, text } of budgets.slice(0, 3)) if (from === 'history') advice.push({ text, changes: false })
   const { certificateName, order, orderName, requestName } = chain
   if (isName(namespace) && isName(certificateName)) advice.push({ text: 'Start a new attempt once the cause is repaired (skips the wait):', command: `cmctl renew -n ${namespace} ${certificateName}`, changes: true })
   const stuck = order !== undefined && !isFailure(stateOf(order)) && stateOf(order) !== 'valid'

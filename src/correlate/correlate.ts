@@ -75,7 +75,7 @@ export function correlate (observations: Observations): Case {
     changes,
     attempts,
     ...history === undefined ? {} : { history },
-    next: nextTry(scope, snapshot, texts, version, controller?.args ?? []),
+    next: nextTry(scope, snapshot, texts, version, controller?.args ?? [], [...new Set(identifiers.filter(({ state }) => state !== 'passed').map(({ name }) => name))], observations.recorded),
     blast: blastRadius(context, zoneOf(identifiers)),
     ...version === undefined ? {} : { version },
     ...observations.kubernetesVersion === undefined ? {} : { kubernetesVersion: observations.kubernetesVersion },

@@ -231,6 +231,37 @@ t.test('the next try follows the failures, the version and the flags', async t =
   t.same([durationOf('1h30m'), durationOf('90s'), durationOf('soon')], [5_400_000, 90_000, undefined])
 })
 
+t.test('what is left of the CA\'s limits: from its text, else from our own history, with the time it ends', async t => {
+  const letsEncrypt = 'https://acme-v02.api.letsencrypt.org/directory'
+  const { owner, made } = attempt()
+  const limited = 'Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: too many failed authorizations (5) for "shop.example.com" in the last 1h0m0s, retry after 2026-11-24 10:12:00 UTC: see https://letsencrypt.org/docs/rate-limits/'
+  const failedBefore = (ago: number[], namespace = 'shop', issuer: KubeObject['spec'] = {}): KubeObject[] => ago.flatMap(minutes => {
+    const placed = order(made, { name: `shop-tls-${minutes}`, namespace, uid: `order-${minutes}`, created: failedAt - (minutes + 1) * minute, status: { state: 'invalid', failureTime: iso(failedAt - minutes * minute) } })
+    return [placed, challenge(placed, { namespace, uid: `challenge-${minutes}`, spec: issuer })]
+  })
+  const budgets = (server: string, objects: KubeObject[], more = {}) => correlate(observe(hint, [owner, made, clusterIssuer({ spec: { server } }), ...objects], { now: failedAt, ...more })).next
+  const cases: [string, ReturnType<typeof budgets>, object[] | undefined][] = [
+    ['one failure', budgets(letsEncrypt, failedBefore([0])), [{ about: 'shop.example.com', used: 1, left: 4, from: 'history', ends: failedAt + 12 * minute }]],
+    ['three at once', budgets(letsEncrypt, failedBefore([0, 1, 2])), [{ used: 3, left: 2, ends: failedAt + 10 * minute }]],
+    ['what was refilled is not missed', budgets(letsEncrypt, failedBefore([0, 24, 48])), [{ used: 3, left: 4 }]],
+    ['five within minutes', budgets(letsEncrypt, failedBefore([0, 1, 2, 3, 4])), [{ used: 5, left: 0, ends: failedAt + 8 * minute }]],
+    ['long ago', budgets(letsEncrypt, failedBefore([90, 120])), undefined],
+    ['another issuer\'s account', budgets(letsEncrypt, failedBefore([0], 'shop', { issuerRef: { name: 'other' } })), undefined],
+    ['staging is not rationed', budgets('https://acme-staging-v02.api.letsencrypt.org/directory', failedBefore([0, 1, 2])), undefined],
+    ['of other CAs no numbers are known', budgets('https://ca.example/directory', failedBefore([0, 1, 2])), undefined],
+    ['the CA\'s own text counts alone', budgets(letsEncrypt, [order(made, { status: { state: 'errored', reason: limited, failureTime: iso(failedAt) } })]), [{ from: 'ca', left: 0, ends: failedAt + 12 * minute, limit: /^too many failed authorizations \(5\)/ }]],
+    ['what the recorder kept', budgets(letsEncrypt, failedBefore([0]), { recorded: [{ at: failedAt - 5 * minute, kind: 'Challenge', namespace: 'shop', name: 'gone', uid: 'gone', order: 'o', state: 'invalid', reason: '', dnsName: 'shop.example.com' }] }), [{ used: 2, left: 3 }]]
+  ]
+  for (const [title, { budgets: found }, wanted] of cases) t.match(found, wanted, title)
+  const text = (next: ReturnType<typeof budgets>): string => next.restart.map(({ text }) => text).join(' ')
+  t.match(text(budgets(letsEncrypt, failedBefore([0, 1, 2]))), /3 were seen here: at most 2 tries are left, one more at 2026-11-24 10:10 UTC/)
+  t.match(text(budgets(letsEncrypt, failedBefore([0, 1, 2, 3, 4]))), /none is left before 2026-11-24 10:08 UTC/)
+  t.notMatch(text(budgets('https://ca.example/directory', failedBefore([0]))), /Let's Encrypt/)
+  t.match(text(budgets('https://acme-staging-v02.api.letsencrypt.org/directory', failedBefore([0]))), /200 per name/)
+  const issued = [30, 60].map(hours => order(made, { name: `done-${hours}`, uid: `done-${hours}`, created: failedAt - hours * 60 * minute, status: { state: 'valid' } }))
+  t.match(budgets(letsEncrypt, [...failedBefore([0]), ...issued]).budgets, [{ limit: 'failed validations', used: 1 }, { limit: 'certificates for exactly these names', used: 2, left: 4 }])
+})
+
 t.test('what an alert calls the objects is never put into a command', async t => {
   const seen = correlate(observe({ kind: 'Certificate', namespace: 'shop; rm -rf /', name: '$(reboot)', from: 'name' }, []))
   t.notMatch(JSON.stringify(seen.next), /reboot|rm -rf/)

@@ -496,10 +496,25 @@ export interface Attempt {
   recorded?: RecordedState[]
 }
 
+/** What is left of one of the CA's limits: from its own text, or (an upper bound) from our history. */
+export interface RateBudget {
+  limit: string
+  /** The name that is counted; '' for the whole order. */
+  about: string
+  left: number
+  of?: number
+  used?: number
+  /** When the limit ends, or gives back one more try. */
+  ends?: Millis
+  from: 'ca' | 'history'
+  text: string
+}
+
 export interface NextTry {
   at?: Millis
   why: string
   attempt?: number
+  budgets?: RateBudget[]
   /** How to start again safely, and what would burn a rate limit. */
   restart: { text: string, command?: string, changes: boolean }[]
 }
