@@ -53,6 +53,8 @@ const table: Record<string, Row[]> = {
     { title: 'DNS could not be asked', answer: 'cannot-tell', about: { addresses: noLook() } }
   ],
   'http01-dns-points-elsewhere': [
+    { title: 'the address is a content network\'s', answer: 'ruled-out', about: { addresses: anAddresses({ publicAddresses: [{ address: '104.16.1.1', family: 4, class: 'public' }], clusterAddresses: ['104.16.1.1'] }), routing: routing(theSolver()) }, texts: [saysCa(`Invalid response from ${url}: 404`, 'unauthorized', { ip: '104.16.1.1' })] },
+    { title: 'the solver is gone, and the site of its class has another address', answer: 'found', confidence: 'likely', about: { addresses: anAddresses({ publicAddresses: [{ address: '203.0.113.90', family: 4, class: 'public', ownedBy: 'Service mesh/gateway' }], clusterAddresses: ['203.0.113.90'] }), routing: routing(theSolver({ addresses: [] }), aClaim({ addresses: ['203.0.113.10'] })) }, texts: [saysCa(`Invalid response from ${url}: 404`, 'unauthorized', { ip: '203.0.113.90' })] },
     { title: 'the CA met another server', answer: 'found', confidence: 'likely', about: { addresses: foreign(), routing: routing(theSolver()) }, texts: [saysCa(`Invalid response from ${url}: 404`, 'unauthorized', { ip: '198.51.100.7' })] },
     { title: 'the solver is on another address of the cluster', answer: 'found', confidence: 'likely', about: { challenge: pending(), addresses: anAddresses({ publicAddresses: [{ address: '203.0.113.36', family: 4, class: 'public', ownedBy: 'Gateway shop/external' }] }), routing: routing(theSolver()) }, texts: [checks("wrong status code '404', expected '200'")] },
     { title: 'nothing failed yet', answer: 'found', confidence: 'possible', about: { addresses: foreign(), routing: routing(theSolver()) } },
@@ -82,6 +84,7 @@ const table: Record<string, Row[]> = {
     { title: 'TXT and CAA are other causes', answer: 'not-applicable', texts: [saysCa('DNS problem: SERVFAIL looking up TXT for _acme-challenge.shop.example.com', 'dns')] }
   ],
   'http01-port80-blocked': [
+    { title: 'after a redirect it is port 443', answer: 'not-applicable', texts: [saysCa('Fetching https://shop.example.com/x: Timeout during connect (likely firewall problem)')] },
     { title: 'the CA timed out on our address', answer: 'found', confidence: 'proven', variant: 'timeout', about: { addresses: anAddresses() }, texts: [saysCa(`203.0.113.10: Fetching ${url}: Timeout during connect (likely firewall problem)`, 'connection', { ip: '203.0.113.10' })] },
     { title: 'refused, and nobody knows whose address it is', answer: 'found', confidence: 'likely', variant: 'refused', texts: [saysCa(`203.0.113.10: Fetching ${url}: Connection refused`, 'connection', { ip: '203.0.113.10' })] },
     { title: 'Pebble\'s words', answer: 'found', confidence: 'likely', variant: 'refused', texts: [saysCa(`Get "http://shop.example.com:80/x": dial tcp 203.0.113.92:80: connect: connection refused`)] },
@@ -102,6 +105,8 @@ const table: Record<string, Row[]> = {
     { title: 'only the self-check is reset', answer: 'not-applicable', about: { challenge: pending() }, texts: [get('read: connection reset by peer')] }
   ],
   'http01-redirected-to-https': [
+    { title: 'the CA was sent to a closed 443', answer: 'found', confidence: 'likely', texts: [saysCa('Fetching https://shop.example.com/x: Timeout during connect (likely firewall problem)')] },
+    { title: 'Kong wants an upgrade', answer: 'found', confidence: 'likely', about: { challenge: pending() }, texts: [checks("wrong status code '426', expected '200'")] },
     { title: 'TLS to a plain port', answer: 'found', confidence: 'proven', texts: [saysCa('Server only speaks HTTP, not TLS', 'malformed')] },
     { title: 'the self-check fails in the handshake', answer: 'found', confidence: 'likely', about: { challenge: pending() }, texts: [get('remote error: tls: unrecognized name')] },
     { title: 'a probe was led to HTTPS and found 404 there', answer: 'found', confidence: 'likely', about: { challenge: pending(), probeFromCluster: status(404, { redirectedToHttps: true }) } },
@@ -118,6 +123,8 @@ const table: Record<string, Row[]> = {
     { title: 'nothing redirects', answer: 'not-applicable' }
   ],
   'http01-auth-on-path': [
+    { title: 'a client certificate is wanted', answer: 'found', confidence: 'likely', about: { challenge: pending(), routing: routing(aClaim({ settings: [{ effect: 'client-certificate', field: 'nginx.ingress.kubernetes.io/auth-tls-secret', value: 'shop/ca' }] })) }, texts: [checks("wrong status code '400', expected '200'")] },
+    { title: 'a 400 without such a demand', answer: 'not-applicable', about: { challenge: pending() }, texts: [checks("wrong status code '400', expected '200'")] },
     { title: '401 to the CA', answer: 'found', confidence: 'proven', texts: [saysCa(`203.0.113.10: Invalid response from ${url}: 401`, 'unauthorized')] },
     { title: '403 to the CA', answer: 'found', confidence: 'likely', texts: [saysCa(`203.0.113.10: Invalid response from ${url}: 403`, 'unauthorized')] },
     { title: '403 by a CDN', answer: 'found', confidence: 'possible', about: { probeFromOutside: status(403, { cdn: 'cloudflare' }) }, texts: [saysCa(`203.0.113.10: Invalid response from ${url}: 403`, 'unauthorized')] },
@@ -127,6 +134,7 @@ const table: Record<string, Row[]> = {
     { title: 'another status', answer: 'not-applicable', texts: [saysCa(`Invalid response from ${url}: 404`, 'unauthorized')] }
   ],
   'http01-cdn-interferes': [
+    { title: 'the address is Cloudflare\'s', answer: 'found', confidence: 'likely', about: { addresses: anAddresses({ publicAddresses: [{ address: '104.16.1.1', family: 4, class: 'public' }] }) }, texts: [saysCa(`Invalid response from ${url}: 403`, 'unauthorized', { ip: '104.16.1.1' })] },
     { title: '522', answer: 'found', confidence: 'proven', texts: [saysCa(`Invalid response from ${url}: 522`, 'unauthorized')] },
     { title: 'a challenge page', answer: 'found', confidence: 'likely', about: { challenge: pending(), probeFromOutside: status(403, { bodyKind: 'cdn-challenge', cdn: 'cloudflare' }) } },
     { title: 'a 404 that may be the origin\'s', answer: 'found', confidence: 'possible', about: { challenge: pending(), probeFromOutside: status(404, { cdn: 'cloudflare' }) } },
@@ -134,6 +142,8 @@ const table: Record<string, Row[]> = {
     { title: 'no CDN', answer: 'not-applicable', about: { challenge: pending(), probeFromOutside: status(404) } }
   ],
   'http01-other-backend-answers': [
+    { title: 'the 403 is the problem document\'s, the 404 the server\'s', answer: 'found', confidence: 'likely', texts: [aText(`Error accepting authorization: acme: authorization error for shop.example.com: 403 urn:ietf:params:acme:error:unauthorized: 203.0.113.10: Invalid response from ${url}: 404`, { wrapper: 'authorization', problem: { status: 403, type: 'unauthorized', detail: `Invalid response from ${url}: 404`, secondary: false, subproblems: [] } })] },
+    { title: 'a server\'s own 403 is no foreign page', answer: 'not-applicable', texts: [saysCa(`Invalid response from ${url}: 403`, 'unauthorized')] },
     { title: '404 to the CA', answer: 'found', confidence: 'likely', texts: [saysCa(`203.0.113.10: Invalid response from ${url}: 404`, 'unauthorized')] },
     { title: 'a page to the CA', answer: 'found', confidence: 'likely', texts: [saysCa(`203.0.113.10: Invalid response from ${url}: "<!DOCTYPE html><html>"`, 'unauthorized')] },
     { title: 'a page to the self-check', answer: 'found', confidence: 'likely', about: { challenge: pending() }, texts: [checks('did not get expected response when querying endpoint, expected "token.thumbprint" but got: <!doctype html><html lang... (truncated)')] },
@@ -160,6 +170,7 @@ const table: Record<string, Row[]> = {
     { title: 'a 404 is no gateway error', answer: 'not-applicable', texts: [saysCa(`Invalid response from ${url}: 404`, 'unauthorized')] }
   ],
   'http01-token-mismatch': [
+    { title: 'the CA says so in its older words', answer: 'found', confidence: 'proven', texts: [saysCa('The key authorization file from the server did not match this challenge "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI" != "aaaXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"', 'unauthorized')] },
     { title: 'another key authorization to the CA', answer: 'found', confidence: 'proven', texts: [saysCa(`The key authorization file from the server did not match this challenge. Expected "${'a'.repeat(43)}.${'b'.repeat(43)}" (got "${'a'.repeat(43)}.${'c'.repeat(43)}")`, 'unauthorized')] },
     { title: 'another token to the self-check', answer: 'found', confidence: 'likely', about: { challenge: pending() }, texts: [checks(`did not get expected response when querying endpoint, expected "x" but got: ${'a'.repeat(24)}... (truncated)`)] },
     { title: 'seen by our own request', answer: 'found', confidence: 'likely', about: { challenge: pending(), probeFromOutside: aProbe({ outcome: 'other-token' }) } },
@@ -176,6 +187,7 @@ const table: Record<string, Row[]> = {
     { title: 'an HTTPRoute has no class', answer: 'not-applicable', about: { challenge: pending(), routing: routing(theSolver({ kind: 'HTTPRoute', ownership: 'unowned' })) } }
   ],
   'http01-ingress-host-conflict': [
+    { title: 'a Route is not admitted', answer: 'found', confidence: 'proven', texts: [aText('router default Admitted=False HostAlreadyClaimed: a route in another namespace holds shop.example.com', { source: 'object', ref: 'Route shop/cm-acme-http-solver-abcde-x', wrapper: 'object', objectKind: 'Route' })] },
     { title: 'the controller says so', answer: 'found', confidence: 'proven', about: { challenge: pending(), routing: routing(theSolver()) }, texts: [aText('All hosts are taken by other resources', { source: 'event', wrapper: 'object', objectKind: 'Ingress' })] },
     { title: 'another Ingress wins the path', answer: 'found', confidence: 'likely', about: { challenge: pending(), routing: routing(aClaim({ wins: true }), theSolver({ wins: false })) }, texts: [checks("wrong status code '404', expected '200'")] },
     { title: 'the webhook names the owner', answer: 'found', confidence: 'likely', texts: [present('admission webhook "validate.nginx.ingress.kubernetes.io" denied the request: host "shop.example.com" and path "/.well-known/acme-challenge/token" is already defined in ingress web/site')] },
@@ -193,6 +205,7 @@ const table: Record<string, Row[]> = {
     { title: 'the Ingress is there', answer: 'ruled-out', about: { solver: aSolver({ ingresses: [{ name: 'i', addresses: [] }] }) } }
   ],
   'http01-path-type-unsupported': [
+    { title: 'OpenShift makes no Route of it', answer: 'found', confidence: 'proven', texts: [aText('IncompleteIngressToRouteRules: Exact path type is not implemented', { source: 'event', ref: 'Event IncompleteIngressToRouteRules of Ingress shop/cm-acme-http-solver-abcde', wrapper: 'object', objectKind: 'Ingress' })] },
     { title: 'refused by the webhook', answer: 'found', confidence: 'proven', texts: [present('ingress contains invalid paths: path /.well-known/acme-challenge/a.b cannot be used with pathType Exact')] },
     { title: 'Cilium prefers the Prefix', answer: 'found', confidence: 'likely', about: { challenge: pending(), routing: routing(aClaim({ wins: true, controller: 'cilium' }), theSolver({ wins: false, controller: 'cilium', pathType: 'ImplementationSpecific' })) }, texts: [checks('did not get expected response when querying endpoint, expected "x" but got: <!doctype html><html lang... (truncated)')] },
     { title: 'served', answer: 'ruled-out', about: { challenge: pending(), probeFromOutside: served } },
@@ -230,6 +243,7 @@ const table: Record<string, Row[]> = {
     { title: 'an Ingress solver needs none', answer: 'not-applicable', about: { challenge: pending() }, shared: { facts: { controller: aController({ gatewayApiEnabled: false }) } } }
   ],
   'http01-solver-pod-rejected': [
+    { title: 'a webhook for Pods cannot be called', answer: 'found', confidence: 'proven', variant: 'policy', texts: [present('Internal error occurred: failed calling webhook "namespace.sidecar-injector.istio.io": failed to call webhook: Post "https://istiod.istio-system.svc:443/inject?timeout=10s": dial tcp 10.96.4.5:443: connect: connection refused')] },
     { title: 'quota', answer: 'found', confidence: 'proven', variant: 'quota', texts: [present('pods "cm-acme-http-solver-x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1')] },
     { title: 'a quota that wants limits', answer: 'found', confidence: 'proven', variant: 'quota', texts: [present('pods "cm-acme-http-solver-x" is forbidden: failed quota: q: must specify limits.cpu')] },
     { title: 'limits', answer: 'found', confidence: 'proven', variant: 'limit-range', texts: [present('pods "cm-acme-http-solver-x" is forbidden: [minimum cpu usage per Container is 100m, but request is 10m]')] },
@@ -249,6 +263,7 @@ const table: Record<string, Row[]> = {
     { title: 'the Pod\'s quota', answer: 'not-applicable', texts: [present('pods "cm-acme-http-solver-x" is forbidden: exceeded quota: q')] }
   ],
   'http01-solver-pod-unschedulable': [
+    { title: 'only the reason of the Event says so', answer: 'found', confidence: 'proven', texts: [podEvent('FailedScheduling: Pod provisioning timed out (will retry)')] },
     { title: 'the scheduler\'s Event', answer: 'found', confidence: 'proven', texts: [podEvent('0/3 nodes are available: 3 node(s) had untolerated taint')] },
     { title: 'the Pod\'s condition', answer: 'found', confidence: 'proven', about: { solver: aPod({ phase: 'Pending', ready: false, node: undefined, unschedulable: '0/3 nodes' }) } },
     { title: 'scheduled by now', answer: 'ruled-out', about: { solver: aPod() }, texts: [podEvent('0/3 nodes are available: 3 Insufficient cpu')] },
@@ -279,12 +294,15 @@ const table: Record<string, Row[]> = {
     { title: 'policies could not be read', answer: 'cannot-tell', about: { challenge: pending(), networkPolicy: noLook() } }
   ],
   'http01-mesh-blocks': [
+    { title: 'an AuthorizationPolicy turns it away', answer: 'found', confidence: 'likely', about: { challenge: pending(), probeFromOutside: status(403, { perAddress: [{ vantage: 'outside:a', address: '203.0.113.10', family: 4, outcome: 'status', status: 403, hops: [{ url, address: '203.0.113.10', port: 80, ms: 5, status: 403, body: 'RBAC: access denied' }] }] }) } },
     { title: 'strict mutual TLS and 503', answer: 'found', confidence: 'likely', about: { challenge: pending(), routing: hinted('mesh', theSolver()) }, texts: [checks("wrong status code '503', expected '200'")] },
     { title: 'a 404 is no mesh', answer: 'ruled-out', about: { challenge: pending(), routing: hinted('mesh', theSolver()) }, texts: [checks("wrong status code '404', expected '200'")] },
     { title: 'served', answer: 'ruled-out', about: { challenge: pending(), routing: hinted('mesh'), probeFromOutside: served } },
     { title: '503 without a mesh', answer: 'not-applicable', about: { challenge: pending(), routing: routing(theSolver()) }, texts: [checks("wrong status code '503', expected '200'")] }
   ],
   'http01-hairpin-blocked': [
+    { title: 'our own request gets through from the cluster', answer: 'ruled-out', about: { challenge: pending(), probeFromOutside: served, probeFromCluster: served }, texts: [checks("wrong status code '403', expected '200'")] },
+    { title: 'it was sent on to HTTPS', answer: 'not-applicable', about: { challenge: pending() }, texts: [checks(`failed to perform self check GET request '${url}': Get "https://shop.example.com/x": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`)] },
     { title: 'outside works, inside times out', answer: 'found', confidence: 'likely', about: { challenge: pending(), probeFromOutside: served, probeFromCluster: aProbe({ outcome: 'timeout' }) }, texts: [get('context deadline exceeded (Client.Timeout exceeded while awaiting headers)')] },
     { title: 'the router itself answers inside', answer: 'found', confidence: 'likely', about: { challenge: pending(), probeFromOutside: served, probeFromCluster: status(404) }, texts: [checks("wrong status code '404', expected '200'")] },
     { title: 'the outside view is missing', answer: 'found', confidence: 'possible', about: { challenge: pending(), probeFromOutside: noLook() }, texts: [get('dial tcp 203.0.113.10:80: connect: connection refused')] },
