@@ -78,7 +78,8 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
     urls: [string(at(order?.status, 'url')), string(at(order?.status, 'finalizeURL')), ...authorizationsOf(order).map(({ url }) => url), ...challenges.flatMap(({ spec }) => [string(fields(spec).url), string(fields(spec).authorizationURL)])].filter(url => url.length > 12),
     otherNames: otherNamesOf(snapshot, names),
     ...acmeHostOf(issuer),
-    webhookGroups: new Set(challenges.map(({ spec }) => string(at(spec, 'solver', 'dns01', 'webhook', 'groupName'))).filter(group => group !== '')),
+    // Where the Challenge is gone, the issuer says which webhooks it can have used.
+    webhookGroups: new Set((challenges.length > 0 ? challenges.map(({ spec }) => at(spec, 'solver')) : fieldsList(at(issuer?.spec, 'acme', 'solvers'))).map(solver => string(at(solver, 'dns01', 'webhook', 'groupName'))).filter(group => group !== '')),
     alone: isAlone(snapshot, challenges),
     aloneWith: solversAlone(snapshot, challenges),
     issuerReadySince: millisOf(ready?.lastTransitionTime)

@@ -28,6 +28,7 @@ const other = 'lPxQ0sYb2nV7u4Wk9ZtR1cXe6aJh3mGf8dBoUyTiMNA'
 /** Each cause: found, each way to be ruled out, not applicable, cannot tell where it can happen. */
 const tables: Record<string, Row[]> = {
   'dns01-secret-missing': [
+    { it: 'understands a webhook that it never met', text: 'key api-key missing in secret cert-manager/bunny', answer: 'found', confidence: 'proven' },
     { it: 'finds a Secret that the built-in solver cannot get', text: 'error getting cloudflare secret: secrets "cloudflare-api-token" not found', answer: 'found', confidence: 'proven' },
     { it: 'finds a key that is not in the Secret', text: 'specified key "tokn" not found in secret shop/cloudflare', answer: 'found', confidence: 'proven' },
     { it: 'finds what the issuer says since 1.21', text: 'failed to get secret "cloudflare-api-token": secrets "cloudflare-api-token" not found', source: 'issuer', wrapper: 'issuer', answer: 'found', confidence: 'proven' },
@@ -36,6 +37,10 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves the EAB Secret to the account', text: 'failed to get External Account Binding key from secret: secrets "eab" not found', source: 'issuer', wrapper: 'account', answer: 'not-applicable' }
   ],
   'dns01-credentials-rejected': [
+    { it: 'understands a provider that it never met', text: 'the supplied API credentials were rejected', answer: 'found', confidence: 'likely' },
+    { it: 'reads a remote procedure call', text: 'rpc error: code = Unauthenticated desc = The token is invalid', answer: 'found', confidence: 'proven' },
+    { it: 'finds the newline at the end of a token', text: 'net/http: invalid header field value "Bearer abc\\n" for key Authorization', answer: 'found', confidence: 'proven' },
+    { it: 'leaves the words of an admission webhook alone', text: 'admission webhook "policy.example" denied the request: invalid token annotation', answer: 'not-applicable' },
     { it: 'finds a key that is not known, in many words', text: 'Get hosted zone. error: SDK.ServerError ErrorCode: InvalidAccessKeyId.NotFound Message: Specified access key is not found.', answer: 'found', confidence: 'proven' },
     { it: 'prefers what a 403 says to its number', text: 'OVH API call failed: GET /domain/zone/example.com/status - HTTP Error 403: "This application key is invalid"', answer: 'found', confidence: 'proven' },
     { it: 'leaves a log-in that fails for TLS to the provider', text: 'unable to login to netcup API: Post "https://ccp.netcup.net/run": tls: failed to verify certificate: x509: certificate signed by unknown authority', answer: 'not-applicable' },
@@ -48,6 +53,8 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves the CA\'s own unauthorized alone', text: 'acme: authorization error for shop.example.com: 403 urn:ietf:params:acme:error:unauthorized: Incorrect TXT record', wrapper: 'authorization', answer: 'not-applicable' }
   ],
   'dns01-permission-denied': [
+    { it: 'understands a provider that it never met', text: 'you don\'t have permission to edit this zone', answer: 'found', confidence: 'likely' },
+    { it: 'reads a remote procedure call', text: 'rpc error: code = PermissionDenied desc = Permission denied to folder', answer: 'found', confidence: 'likely' },
     { it: 'finds a token that may only read', text: 'failed to add record: token only allows read access (token_readonly, 9c1)', answer: 'found', confidence: 'proven' },
     { it: 'takes a bare 403 as likely', text: 'Unable to check the TXT record: ### Unexpected HTTP status: 403', answer: 'found', confidence: 'likely' },
     { it: 'finds a role that may not be assumed', text: 'unable to assume role: AccessDenied: User: arn:aws:sts::111122223333:assumed-role/x is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/dns', answer: 'found', confidence: 'proven', variant: 'assume-role' },
@@ -65,6 +72,9 @@ const tables: Record<string, Row[]> = {
     { it: 'says nothing of other texts', text: 'AccessDenied', answer: 'not-applicable' }
   ],
   'dns01-zone-not-found': [
+    { it: 'understands a provider that it never met', text: 'example.com is not managed by this account', answer: 'found', confidence: 'likely' },
+    { it: 'reads a missing domain behind its records', text: 'GET https://api.digitalocean.com/v2/domains/sub.example.com/records?type=TXT: 404 (request "5c") Resource not found', answer: 'found', confidence: 'likely' },
+    { it: 'steps back when only the cluster knows the zone', text: 'GET https://api.digitalocean.com/v2/domains/sub.example.com/records?type=TXT: 404 (request "5c") Resource not found', about: { delegation: aDelegation({ clusterZone: 'sub.example.com', publicZone: 'example.com' }) }, answer: 'found', confidence: 'possible' },
     { it: 'is not led astray by a Secret in front', text: 'unable to get secret `cert-manager`; unable to find hetzner dns zone with: example.com.', answer: 'found', confidence: 'likely' },
     { it: 'does not take each failed look for the zone for its absence', text: 'failed to get zone: limit of 3600 requests per hour reached (rate_limit_exceeded, 4f)', answer: 'found', confidence: 'possible' },
     { it: 'takes a missing parent for a missing zone', text: 'AdmConDataNotFoundError: The action is not allowed. A parent was not found.', answer: 'found', confidence: 'likely' },
@@ -84,6 +94,7 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves a missing Secret alone', text: 'error instantiating cloudflare challenge solver: error getting cloudflare secret: required secret not found', answer: 'not-applicable' }
   ],
   'dns01-provider-throttled': [
+    { it: 'understands a provider that it never met', text: 'API call quota reached', answer: 'found', confidence: 'likely' },
     { it: 'finds a limit behind a failed look for the zone', text: 'failed to get zone: limit of 3600 requests per hour reached (rate_limit_exceeded, 4f)', answer: 'found', confidence: 'proven' },
     { it: 'finds a throttled request', text: '{"detail":"Request was throttled. Expected available in 5 seconds."}', answer: 'found', confidence: 'proven' },
     { it: 'finds Amazon\'s throttling', text: 'operation error Route 53: ChangeResourceRecordSets, https response error StatusCode: 400, api error Throttling: Rate exceeded', answer: 'found', confidence: 'proven' },
@@ -109,6 +120,7 @@ const tables: Record<string, Row[]> = {
     { it: 'says nothing of other solvers', about: { challenge: presenting }, answer: 'not-applicable' }
   ],
   'dns01-webhook-forbidden': [
+    { it: 'finds a webhook that may not ask the API who calls it', text: 'an error on the server ("Internal Server Error: "/apis/acme.example.org/v1alpha1/ovh": Unauthorized") has prevented the request from succeeding (post ovh.acme.example.org)', answer: 'found', confidence: 'proven', variant: 'service-account' },
     { it: 'finds a webhook of any name that may not read its Secret', text: 'failed to get secret: secrets "ovh" is forbidden: User "system:serviceaccount:cert-manager:cm-ovh" cannot get resource "secrets" in API group "" in the namespace "shop"', answer: 'found', confidence: 'proven', variant: 'secret-reader' },
     { it: 'leaves the controller\'s own account to its RBAC', text: 'secrets "ovh" is forbidden: User "system:serviceaccount:cert-manager:platform" cannot get resource "secrets" in API group "" in the namespace "shop"', shared: { controller: aController({ serviceAccount: 'platform' }) }, answer: 'not-applicable' },
     { it: 'finds a binding that names another account', text: 'ovh.acme.example.org is forbidden: User "system:serviceaccount:cert-manager:platform" cannot create resource "ovh" in API group "acme.example.org" at the cluster scope', shared: { controller: aController({ apiServices: [{ group: 'acme.example.org/v1alpha1', available: true }] }) }, answer: 'found', confidence: 'proven', variant: 'service-account' },
@@ -117,6 +129,7 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves cert-manager\'s own objects to its RBAC', text: 'challenges.acme.cert-manager.io is forbidden: User "system:serviceaccount:cert-manager:cert-manager" cannot create resource "challenges" in API group "acme.cert-manager.io" at the cluster scope', answer: 'not-applicable' }
   ],
   'dns01-webhook-config-invalid': [
+    { it: 'understands a webhook that it never met', text: 'unsupported apiVersion in solver config', about: { challenge: { ...presenting, solver: 'webhook' } }, answer: 'found', confidence: 'likely' },
     { it: 'finds a Secret without a name', text: 'failed reading secret "cert-manager/": resource name may not be empty', about: { challenge: { ...presenting, solver: 'webhook' } }, answer: 'found', confidence: 'likely' },
     { it: 'leaves built-in solvers to their own configuration', text: 'projectID is required', about: { challenge: presenting }, answer: 'not-applicable' },
     { it: 'finds a config that cannot be decoded', text: 'error decoding solver config: json: cannot unmarshal string into Go struct field', answer: 'found', confidence: 'proven' },
