@@ -160,13 +160,19 @@ function relatedRefs (scope: Scope, snapshot: Snapshot): Set<string> {
   return refs
 }
 
+/** The solver's own words with what it was asked for: which Host and path reached it is the whole story. */
+function solverWords (record: LogRecord): string {
+  const asked = ['host', 'expected_host', 'path', 'base_path'].flatMap(key => record.fields.has(key) ? [`${key}="${record.fields.get(key)!}"`] : [])
+  return [wordsOf(record), ...asked].join(' ')
+}
+
 function addLogs (shelf: TextShelf, scope: Scope, records: readonly LogRecord[], attribution: LogAttribution, solvers: readonly Solvers[]): void {
   const pods = new Map(solvers.flatMap(({ objects, about }) => objects.filter(({ kind }) => kind === 'Pod').map(pod => [nameOf(pod), about] as const)))
   for (const record of records) {
     const { from, level, time } = record
     const ref = `log ${from.namespace}/${from.pod}`
     const put = (about: readonly string[], attempt: Text['attempt'], severity: Text['severity']): void => shelf.add({
-      source: 'log', ref, text: wordsOf(record), inner: record.err ?? record.message, about, attempt, severity, fallback: stageOfMessage(record), fold: true, ...time === undefined ? {} : { time, first: time, last: time }
+      source: 'log', ref, text: from.role === 'solver' ? solverWords(record) : wordsOf(record), inner: record.err ?? record.message, about, attempt, severity, fallback: stageOfMessage(record), fold: true, ...time === undefined ? {} : { time, first: time, last: time }
     })
     if (from.role === 'controller') {
       const tie = attribution.tie(record)

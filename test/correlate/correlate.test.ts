@@ -196,6 +196,14 @@ t.test('a solver Pod that is gone is seen as the recorder saw it', async t => {
   t.match(seen.texts.find(({ objectKind }) => objectKind === 'Pod'), { about: ['shop.example.com'], attempt: 'current', core: /Insufficient cpu/ })
 })
 
+t.test('a solver says which Host and path reached it', async t => {
+  const { all, asked } = attempt()
+  const pod = anObject('Pod', 'v1', { name: 'cm-acme-http-solver-abcde', owner: asked })
+  const said = log([{ time: failedAt, text: 'I1124 10:00:00.000000       1 solver.go:79] "invalid host" logger="acmesolver" host="10.0.3.80" path="/x" expected_host="shop.example.com" headers="Cookie: a"' }])
+  const seen = correlate(observe(hint, [...all, pod], { logs: [{ ...said, namespace: 'shop', pod: 'cm-acme-http-solver-abcde', container: 'acmesolver', role: 'solver' }] }))
+  t.match(seen.texts.find(({ evidence }) => evidence.source === 'log'), { about: ['shop.example.com'], core: 'invalid host', whole: 'invalid host host="10.0.3.80" expected_host="shop.example.com" path="/x"' })
+})
+
 t.test('identifiers: the failing ones first, a valid authorization has passed, the CA decides for the rest', async t => {
   const owner = certificate({ spec: { dnsNames: ['a.example.com', 'b.example.com', '*.c.example.com'] } })
   const made = request(owner)
