@@ -35,7 +35,7 @@ export const replay: Section = {
     const all = spread(milliseconds)
     return [
       { what: `${wanted} cases replayed, 4 side by side, world and probes included`, values: { value: rounded(wanted / seconds), unit: 'cases/s', more: `${rounded(seconds)} s, ${failed} failed` } },
-      { what: `correlate + diagnose, ${milliseconds.length} cases, p50`, values: { value: all.p50, unit: 'ms', more: `p99 ${all.p99}, worst ${all.max}; correlate alone p50 ${spread(correlating).p50}` }, aim: { text: 'p50 under 20 ms', met: all.p50 < 20 } },
+      { what: `correlate + diagnose, ${milliseconds.length} cases, processor time p50`, values: { value: all.p50, unit: 'ms', more: `p99 ${all.p99}, worst ${all.max}; correlate alone p50 ${spread(correlating).p50}` }, aim: { text: 'p50 under 20 ms', met: all.p50 < 20 } },
       ...await patternsOver(observed, options.number('pattern-megabytes', 8)),
       hostile()
     ]
@@ -50,11 +50,11 @@ function judge (observed: Observations[]): { milliseconds: number[], correlating
   for (const observations of observed) diagnose(correlate(observations))
   for (const observations of observed) {
     const renamed = JSON.parse(JSON.stringify(observations).replaceAll('example', 'sample').replaceAll('shop', 'stall')) as Observations
-    const began = performance.now()
+    const spent = processor()
     const incident = correlate(renamed)
-    correlating.push(performance.now() - began)
+    correlating.push(spent())
     diagnose(incident)
-    milliseconds.push(performance.now() - began)
+    milliseconds.push(spent())
   }
   return { milliseconds, correlating }
 }
@@ -81,9 +81,9 @@ async function patternsOver (observed: Observations[], size: number): Promise<Ro
     await writeFile(join(place, 'log'), texts.join('\n'))
     await writeFile(join(place, 'patterns'), causes.flatMap(cause => cause.texts.map(({ match }) => match)).filter(match => !match.includes('\\n')).join('\n'))
     const start = performance.now()
-    const { status, error, stderr } = spawnSync('rg', ['--no-config', '-c', '-i', '-f', 'patterns', 'log'], { cwd: place, encoding: 'utf8', timeout: 60_000 })
+    const { status, error, stderr } = spawnSync('rg', ['--no-config', '-c', '-i', '--regex-size-limit', '1G', '--dfa-size-limit', '1G', '-f', 'patterns', 'log'], { cwd: place, encoding: 'utf8', timeout: 60_000 })
     const took = (performance.now() - start) / 1_000
-    rows.push({ what: 'the same patterns in rg', values: status === 0 || status === 1 ? { value: megabytes(bytes / took), unit: 'MB/s', more: 'tells lines that match any of them, not which' } : { value: '–', unit: '', more: error === undefined ? stderr.slice(0, 100) : 'ripgrep is not installed' } })
+    rows.push({ what: 'the same patterns in rg', values: status === 0 || status === 1 ? { value: megabytes(bytes / took), unit: 'MB/s', more: 'tells lines that match any of them, not which' } : { value: '–', unit: '', more: error === undefined ? stderr.trim().split('\n').at(-1)!.slice(0, 100) : 'ripgrep is not installed' } })
   } finally {
     await rm(place, { recursive: true, force: true })
   }
@@ -98,12 +98,21 @@ function hostile (): Row {
   for (let round = 0; round < 20; round++) {
     let text = ''
     for (let index = 0; text.length < 16_384; index++) text += words[(index * 7 + round * 3) % words.length]!
-    const began = performance.now()
+    const spent = processor()
     patterns.match({ core: text, whole: text, wrapper: 'none', attempt: 'this', index: 0, evidence: { source: 'challenge', ref: 'challenge', text } } as never)
-    times.push(performance.now() - began)
+    times.push(spent())
   }
   const { p50, max } = spread(times)
-  return { what: 'hostile text of 16 kB, all patterns', values: { value: max, unit: 'ms at worst', more: `p50 ${p50} ms` }, aim: { text: 'under 50 ms', met: max < 50 } }
+  return { what: 'hostile text of 16 kB, all patterns, processor time', values: { value: max, unit: 'ms at worst', more: `p50 ${p50} ms` }, aim: { text: 'under 50 ms', met: max < 50 } }
+}
+
+/** Milliseconds of processor time from now on: others on this machine do not count. */
+function processor (): () => number {
+  const began = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(began)
+    return (user + system) / 1_000
+  }
 }
 
 function caseDirectories (path: string): string[] {
