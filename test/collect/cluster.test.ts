@@ -70,6 +70,26 @@ t.test('an Order of a CertificateSigningRequest has no Certificate, and is diagn
   }
 })
 
+t.test('the controllers\' own kinds come home when they bear on the names, without what they hide', async t => {
+  const of = (apiVersion: string, kind: string, name: string, rest: Record<string, unknown>) => ({ ...anObject(apiVersion, kind, name), ...rest })
+  const objects = [
+    ...aFailingCluster(),
+    of('traefik.io/v1alpha1', 'IngressRoute', 'ours', { spec: { routes: [{ match: 'Host(`shop.example.com`)' }] } }), of('traefik.io/v1alpha1', 'IngressRoute', 'theirs', { spec: { routes: [{ match: 'Host(`docs.example.com`)' }] } }),
+    of('traefik.io/v1alpha1', 'Middleware', 'headers', { spec: { headers: { customRequestHeaders: { Authorization: 'Basic swordfish' } }, redirectScheme: { scheme: 'https' } } }),
+    of('configuration.konghq.com/v1', 'KongPlugin', 'oidc', { plugin: 'openid-connect', config: { client_secret: ['swordfish'], redirect_uri: 'x', replace: { headers: ['Host: inner.example', 'X-Key: swordfish'] } } }),
+    of('networking.istio.io/v1', 'EnvoyFilter', 'lua', { spec: { configPatches: [{ patch: { value: 'swordfish' } }] } }), of('networking.istio.io/v1', 'VirtualService', 'mesh', { spec: { hosts: ['*.example.com'], gateways: ['g'] } })
+  ]
+  const { seen, asked } = await look(aCaseDirectory({ objects }))
+  for (const name of ['IngressRoute ours', 'Middleware headers', 'KongPlugin oidc', 'EnvoyFilter lua', 'VirtualService mesh']) t.ok(names(seen).includes(name), name)
+  t.notOk(names(seen).includes('IngressRoute theirs'))
+  t.notMatch(JSON.stringify(seen), 'swordfish')
+  t.match(seen.objects.find(({ kind }) => kind === 'Middleware')?.spec, { redirectScheme: { scheme: 'https' } })
+  t.match(seen.objects.find(({ kind }) => kind === 'KongPlugin'), { plugin: 'openid-connect', config: { replace: { headers: ['Host: inner.example', '<redacted>'] } } })
+  t.match(seen.lists.find(({ resource }) => resource === 'httpproxies.projectcontour.io')?.look, { is: 'absent' })
+  t.same(asked.filter(url => /projectcontour|apisix|cilium|gateway\.networking/.test(url)), [], 'groups that are not installed are not asked')
+  t.equal(asked.filter(url => url === '/apis').length, 1)
+})
+
 t.test('an alert without a name leads nowhere when no order failed', async t => {
   const healthy = aFailingCluster().map(object => object.kind === 'Order' ? { ...object, status: { state: 'valid' } } : object)
   const { seen } = await look(aCaseDirectory({ objects: healthy }), { host: 'acme-v02.api.letsencrypt.org', action: 'x' })
