@@ -79,7 +79,7 @@ async function patternsOver (observed: Observations[], size: number): Promise<Ro
   const place = await mkdtemp(join(tmpdir(), 'acme-triage-bench-'))
   try {
     await writeFile(join(place, 'log'), texts.join('\n'))
-    await writeFile(join(place, 'patterns'), causes.flatMap(cause => cause.texts.map(({ match }) => match)).filter(match => !match.includes('\\n')).join('\n'))
+    await writeFile(join(place, 'patterns'), causes.flatMap(cause => cause.texts.map(({ match }) => match)).filter(match => !match.includes('\\n')).map(match => match.replaceAll(/\(\?P?<\w+>/g, '(?:')).join('\n'))
     const start = performance.now()
     const { status, error, stderr } = spawnSync('rg', ['--no-config', '-c', '-i', '--regex-size-limit', '1G', '--dfa-size-limit', '1G', '-f', 'patterns', 'log'], { cwd: place, encoding: 'utf8', timeout: 60_000 })
     const took = (performance.now() - start) / 1_000
