@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -11,13 +12,15 @@ import { caaFacts } from '../../src/correlate/facts/caa.ts'
 import { delegationFacts } from '../../src/correlate/facts/delegation.ts'
 import { directoryFacts } from '../../src/correlate/facts/directory.ts'
 import type { OutsideSeed } from '../../src/correlate/facts/outside-looks.ts'
+import { caRecordFacts } from '../../src/correlate/facts/ca-record.ts'
 import { probeFromClusterFacts } from '../../src/correlate/facts/probes.ts'
 import { txtFacts } from '../../src/correlate/facts/txt.ts'
 import { buildDnsClient } from '../../src/shared/clients/dns.ts'
 import type { Route } from '../../src/shared/clients/route.ts'
 import type { Look } from '../../src/shared/types/common.ts'
 import type { Observations } from '../../src/shared/types/observations.ts'
-import { labPair } from '../support/outside-lab.ts'
+import { registerAccount } from '../support/acme-client.ts'
+import { labPair, openLab, zone } from '../support/outside-lab.ts'
 
 const find = (name: string): string | undefined => ['/usr/sbin', '/usr/bin', '/usr/local/bin'].map((folder) => join(folder, name)).find(existsSync)
 const programs = Object.fromEntries(['knotd', 'keymgr', 'unbound', 'nginx', 'pebble'].map((name) => [name, find(name)]))
@@ -63,7 +66,7 @@ function folder (t: Tap): string {
 
 const seedOf = (identifier: OutsideIdentifier): OutsideSeed => ({
   name: identifier.name, type: 'dns', wildcard: identifier.wildcard, challengeType: identifier.challengeType,
-  challenge: { apiVersion: 'acme.cert-manager.io/v1', kind: 'Challenge', metadata: { name: 'c', uid: 'c' }, spec: { token: identifier.token, key: identifier.key } }
+  challenge: { apiVersion: 'acme.cert-manager.io/v1', kind: 'Challenge', metadata: { name: 'c', uid: 'c' }, spec: { token: identifier.token, key: identifier.key, url: identifier.challengeUrl, authorizationURL: identifier.authorizationUrl } }
 })
 const observed = (found: OutsideFindings) => ({ observations: { now: Date.now(), objects: [], ...found } as unknown as Observations, attempt: {} })
 const must = <T>(look: Look<T>): T => {
@@ -215,4 +218,70 @@ t.test('pebble: its directory is read, and its refusal of a plain GET costs only
   t.match(must(directoryFacts(observed(found))), { reachable: true, trusted: true })
   for (const kind of ['order', 'authorization', 'challenge']) t.match(found.acme.find((look) => look.kind === kind)?.look, { is: 'unavailable', why: /plain GET \(405/ }, kind)
   t.match(must(directoryFacts(observed(await ask()))), { reachable: false, trusted: false, failure: { code: 'tls' } }, 'without the issuer\'s caBundle it is not trusted')
+})
+
+t.test('pebble: a real order fails, as cert-manager would see it, and the probes say why', { skip: lacking('pebble') }, async (t) => {
+  const home = folder(t)
+  const lab = openLab()
+  t.teardown(() => lab.close())
+  const [listen, management, httpPort] = [await freePort(), await freePort(), await freePort()]
+  await lab.dns('10.96.0.10', zone({ 'shop.example.com A': ['127.0.0.1'] }))
+  const resolver = lab.route('10.96.0.10', 53) as { port: number }
+  // Somebody else's page answers the challenge, until it is told the key authorization.
+  const asked: string[] = []
+  let answer = 'Welcome to somebody else\'s page'
+  const web = createHttpServer((incoming, response) => { asked.push(incoming.url ?? ''); response.end(answer) })
+  await new Promise<void>((resolve) => web.listen(httpPort, '127.0.0.1', resolve))
+  t.teardown(() => new Promise<void>((resolve) => { web.closeAllConnections(); web.close(() => resolve()) }))
+  writeFileSync(join(home, 'cert.pem'), labPair.cert)
+  writeFileSync(join(home, 'key.pem'), labPair.key)
+  writeFileSync(join(home, 'pebble.json'), JSON.stringify({ pebble: { listenAddress: `127.0.0.1:${listen}`, managementListenAddress: `127.0.0.1:${management}`, certificate: join(home, 'cert.pem'), privateKey: join(home, 'key.pem'), httpPort, tlsPort: 5001 } }))
+  run(t, 'pebble', ['-config', join(home, 'pebble.json'), '-dnsserver', `127.0.0.1:${resolver.port}`], { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0', PEBBLE_AUTHZREUSE: '0' })
+
+  const directory = 'https://ca.example/dir'
+  const register = () => registerAccount({ port: listen, host: 'ca.example', ca: labPair.cert, directory })
+  await until(() => register().then(() => true, () => false))
+  const account = await register()
+
+  /** Places an order and lets the CA validate it; ends when the challenge is final. */
+  const attempt = async (served: (key: string) => string) => {
+    const order = await account.newOrder(['shop.example.com'])
+    const [authorizationUrl] = order.body['authorizations'] as string[]
+    const { challenges } = (await account.post(authorizationUrl!)).body as { challenges: { type: string, url: string, token: string }[] }
+    const challenge = challenges.find(({ type }) => type === 'http-01')!
+    const key = account.keyAuthorization(challenge.token)
+    answer = served(key)
+    await account.post(challenge.url, {})
+    let document: Record<string, unknown> = {}
+    await until(async () => {
+      document = (await account.post(authorizationUrl!)).body
+      return ['valid', 'invalid'].includes(String(document['status']))
+    })
+    const identifier: OutsideIdentifier = { name: 'shop.example.com', type: 'dns', wildcard: false, challengeType: 'HTTP-01', token: challenge.token, key, authorizationUrl, challengeUrl: challenge.url }
+    return { document, identifier, orderUrl: order.location }
+  }
+
+  const route: Route = (host, port) => host === 'ca.example' ? { host: '127.0.0.1', port: listen } : host === '127.0.0.1' && port === 80 ? { host, port: httpPort } : lab.route(host, port)
+  const clients = buildOutsideClients({ enabled: true, clusterResolvers: ['10.96.0.10'], publicResolvers: [], dohResolvers: [], allow: ['127.0.0.1'], contact: '', outside: [], interval: 0 }, { route, clock: { now: () => Date.now() } })
+  const lookAt = (identifier: OutsideIdentifier, orderUrl: string) => lookOutside({ identifiers: [identifier], acme: { server: directory, caBundle: labPair.cert }, orderUrl, clusterAddresses: [] }, clients, clients.clock, AbortSignal.timeout(15_000))
+
+  const failed = await attempt(() => 'Welcome to somebody else\'s page')
+  t.equal(failed.document['status'], 'invalid')
+  const judged = (failed.document['challenges'] as { type: string }[]).find(({ type }) => type === 'http-01')
+  t.match(judged, { error: { type: 'urn:ietf:params:acme:error:unauthorized', detail: /did not match this challenge/ } })
+  t.ok(asked.includes(`/.well-known/acme-challenge/${failed.identifier.token}`), 'the CA came to the challenge path')
+  const found = await lookAt(failed.identifier, failed.orderUrl)
+  const seed = seedOf(failed.identifier)
+  t.strictSame(found.acme.filter(({ look, failure }) => look.is === 'unavailable' && failure === undefined).map(({ kind }) => kind).sort(), ['authorization', 'challenge', 'order'], 'this CA shows nothing to a plain GET')
+  t.match(caRecordFacts(observed(found), seed), { is: 'unavailable', why: /plain GET \(405/ }, 'which says so, and claims nothing')
+  t.match(must(directoryFacts(observed(found))), { reachable: true })
+  t.match(must(probeFromClusterFacts(observed(found), seed)), { outcome: 'wrong-body', tokenAsked: true }, 'our own probe met what the CA met')
+
+  // The same documents from a CA that does show them (Boulder): the record is read from the real shape.
+  const shown: OutsideFindings = { ...found, acme: [{ kind: 'authorization', url: failed.identifier.authorizationUrl!, at: Date.now(), look: { is: 'seen', value: { status: 200, body: failed.document } } }] }
+  t.match(must(caRecordFacts(observed(shown), seed)), { status: 'invalid', problem: { type: 'unauthorized', detail: /did not match this challenge/ } })
+
+  const passed = await attempt((key) => key)
+  t.match(passed.document, { status: 'valid' })
+  t.match(must(probeFromClusterFacts(observed(await lookAt(passed.identifier, passed.orderUrl)), seedOf(passed.identifier))), { outcome: 'token-served' })
 })
