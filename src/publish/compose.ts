@@ -10,6 +10,7 @@ import { paragraph, plain } from './slack/blocks.ts'
 import { renderRoot, renderThread } from './slack/render.ts'
 import { findingOf, noteOf, shownOf } from './story.ts'
 import { renderDigest, renderPage } from './storm.ts'
+import { causeChannel, issuerOf, routedCauses } from './routing.ts'
 
 /** A message ready to go, and what the store is to know once it has gone. */
 export interface Composed {
@@ -35,6 +36,7 @@ export interface ComposeContext { store: DeliveryStore, config: Config, transpor
 export async function compose (context: ComposeContext, row: Delivery): Promise<Composition> {
   const made = row.kind === 'slack-root' ? await composeRoot(context, row)
     : row.kind === 'slack-thread' ? await composeThread(context, row)
+    : row.kind === 'slack-forward' ? await composeForward(context, row)
     : row.kind === 'slack-note' ? await composeNote(context, row)
     : row.kind === 'slack-digest' ? await composeDigest(context, row)
     : row.kind === 'slack-digest-page' ? await composePage(context, row)
@@ -80,14 +82,45 @@ async function composeRoot (context: ComposeContext, row: Delivery): Promise<Com
   if (calls !== undefined && transport.can.thread) {
     also.push({ incident: incident.id, kind: 'slack-note', target: row.target, uniqueKey: `slack-note:${incident.id}:mention`, wanted: 1, payload: { text: finding.impact.text, mention: calls } })
   }
+  const elsewhere = row.state === 'sent' && transport.can.thread && transport.can.edit ? await elsewhereOf(context, row, incident) : undefined
+  if (elsewhere !== undefined) {
+    also.push(
+      { incident: incident.id, kind: 'slack-forward', target: elsewhere.channel, uniqueKey: `slack-forward:${incident.id}`, wanted: incident.revision },
+      {
+        incident: incident.id, kind: 'slack-note', target: row.target, uniqueKey: `slack-note:${incident.id}:forward`, wanted: 1,
+        payload: /^[CG][A-Z0-9]+$/.test(elsewhere.channel) ? { text: `Also told there (${elsewhere.because}).`, mention: `<#${elsewhere.channel}>` } : { text: `Also told in ${elsewhere.channel} (${elsewhere.because}).` }
+      }
+    )
+  }
   return {
     message,
     revision: incident.revision,
-    payload: { shown, ...(previous === undefined ? {} : { previous }), ...(calls === undefined ? {} : { mentioned: true }) },
+    payload: { shown, ...(previous === undefined ? {} : { previous }), ...(calls === undefined ? {} : { mentioned: true }), ...(elsewhere === undefined ? {} : { forwarded: elsewhere.channel }) },
     also,
     finding,
     incident
   }
+}
+
+/** The channel of the cause, when it is another one than where the notice went. Told once: a cause that changes later moves nothing. */
+async function elsewhereOf ({ store, config }: ComposeContext, { target, payload }: Delivery, { id, namespace, state, cause }: IncidentTable): Promise<{ channel: string, because: string } | undefined> {
+  if (payload.forwarded !== undefined || state !== 'open' || cause === '' || routedCauses(config).length === 0) return undefined
+  const alert = await store.alert(id)
+  const labels = alert === undefined ? {} : JSON.parse(alert.row.labels) as Record<string, string>
+  const choice = causeChannel(config, { namespace, labels, issuer: issuerOf(labels), cause, severity: Object.hasOwn(labels, 'severity') ? labels.severity! : '' })
+  return choice === undefined || choice.channel === target ? undefined : choice
+}
+
+/** The same story in the channel of its cause, edited like the first message and linked to its thread. */
+async function composeForward ({ store, config, clock, transport }: ComposeContext, row: Delivery): Promise<Composition> {
+  const incident = await store.incident(row.incident_id)
+  if (incident === undefined) return { skip: 'obsolete' }
+  const place = await rootPlace(store, row)
+  if ('skip' in place) return place
+  const thread = row.payload.previous ?? await transport.permalink(place)
+  const finding = await findingOf(store, config, incident, clock.now(), thread)
+  const message = renderRoot(finding)
+  return { message, revision: incident.revision, payload: { shown: shownOf(finding, message), ...(thread === undefined ? {} : { previous: thread }) }, also: [], incident }
 }
 
 async function previousLink (store: DeliveryStore, transport: Transport, incident: IncidentTable): Promise<string | undefined> {

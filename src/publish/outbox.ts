@@ -227,7 +227,7 @@ export class Outbox {
     const claimed = await store.claim(row, lease)
     if (claimed === undefined) return
     if (row.kind === 'slack-file') return void await store.settle(claimed, { state: 'superseded', last_error: 'sent or not: not repeated' })
-    const thread = row.kind === 'slack-root' || row.kind === 'slack-digest' ? undefined : await this.#threadOf(row)
+    const thread = row.kind === 'slack-root' || row.kind === 'slack-forward' || row.kind === 'slack-digest' ? undefined : await this.#threadOf(row)
     // Our clock and Slack's may differ: begin well before.
     const oldest = row.created_at - 600_000
     const found = await transport.find(row.external_channel === '' ? row.target : row.external_channel, deliveryId(row), { oldest, ...(thread === undefined ? {} : { thread }) })

@@ -35,6 +35,20 @@ export function chooseChannel (config: Pick<Config, 'slack' | 'causes'>, about: 
   return { channel: config.slack.fallbackChannel ?? noChannel, because: config.slack.fallbackChannel === undefined ? 'no channel is configured' : 'slack.fallbackChannel (nothing else is configured)', considered }
 }
 
+/**
+ * The channel that only the cause leads to, once the cause is known: the incident is told there
+ * too, once. Undefined when the cause changes nothing.
+ */
+export function causeChannel (config: Pick<Config, 'slack' | 'causes'>, about: Routed): Choice | undefined {
+  const choice = chooseChannel(config, about)
+  return about.cause === '' || choice.channel === chooseChannel(config, { ...about, cause: '' }).channel ? undefined : choice
+}
+
+/** Causes that routes name, as they are spelled there. */
+export function routedCauses ({ slack, causes }: Pick<Config, 'slack' | 'causes'>): string[] {
+  return [...new Set([...Object.entries(causes).flatMap(([id, { channel }]) => channel === undefined ? [] : [id]), ...slack.routes.flatMap(({ cause }) => cause ?? [])])]
+}
+
 function misfit (route: SlackRoute, { namespace, labels, issuer, cause, severity }: Routed): string | undefined {
   const fields: [string, string | undefined, string][] = [['namespace', route.namespace, namespace], ['issuer', route.issuer, issuer], ['cause', route.cause, cause], ['severity', route.severity, severity]]
   for (const [name, wanted, is] of fields) if (wanted !== undefined && !fits(wanted, is)) return `${name} is ${is === '' ? 'not known' : `"${is}"`}, not "${wanted}"`

@@ -4,9 +4,23 @@ import type { Delivery, DeliveryStore } from '../shared/store/deliveries.ts'
 import type { IncidentTable } from '../shared/store/schema.ts'
 import { closeFinding, isOpen, makeFinding, type Finding, type FindingInput, type FindingState } from './finding.ts'
 import type { SlackMessage } from './message.ts'
+import { clip, oneLine } from './words.ts'
 
 /** The finding of an incident as it stands in the store; made from the alert alone while nobody has looked. */
 export async function findingOf (store: DeliveryStore, config: Config, incident: IncidentTable, now: number, previousLink?: string): Promise<Finding> {
+  const finding = await toldBy(store, config, incident, now, previousLink)
+  if (incident.state !== 'merged' || incident.merged_into === null) return finding
+  const survivor = await store.incident(incident.merged_into)
+  return mergeFinding(finding, { name: survivor === undefined ? '' : [survivor.namespace, survivor.certificate].filter(part => part !== '').join('/'), report: `${config.publicUrl}/incidents/${incident.merged_into}` })
+}
+
+/** Two alerts were about one Certificate: the younger incident ends here and names the one that goes on. */
+function mergeFinding (finding: Finding, { name, report }: { name: string, report: string }): Finding {
+  const headline = `goes on in the incident of ${name === '' ? 'the same Certificate' : oneLine(name)} that began earlier`
+  return { ...finding, symbol: '↪️', word: 'Merged', headline, closed: `into ${report}`, sentence: clip(`Merged: ${finding.name} ${headline}: ${report}`, 900), bullets: [], links: { ...finding.links, report } }
+}
+
+async function toldBy (store: DeliveryStore, config: Config, incident: IncidentTable, now: number, previousLink?: string): Promise<Finding> {
   const state = stateOf(incident)
   if (incident.finding !== null) {
     const finding = JSON.parse(incident.finding) as Finding

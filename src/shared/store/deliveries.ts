@@ -36,7 +36,9 @@ export interface DeliveryPayload {
   mention?: string
   /** Somebody was called already. */
   mentioned?: boolean
-  /** Permalink of the incident before this one. */
+  /** The channel of the cause, where it was told as well. */
+  forwarded?: string
+  /** Permalink of the incident before this one; of a forwarded message: of the thread it belongs to. */
   previous?: string
   /** Who said "I'm on it". */
   taken?: { by: string, at: Millis }

@@ -218,12 +218,14 @@ async function settle (context: StoreContext, transaction: Transaction<Database>
       .onConflict(conflict => conflict.columns(['key', 'incident_id']).doUpdateSet({ open: 1 })).execute()
   }
   await transaction.updateTable('incident').set({ key }).where('id', '=', survivor).execute()
-  await transaction.updateTable('incident').set({
-    state: 'merged', merged_into: survivor, closed_at: now, closed_why: `the same Certificate as incident ${survivor}`, updated_at: now, next_look_at: null
-  }).where('id', '=', younger).execute()
+  await transaction.updateTable('incident').set(row => ({
+    state: 'merged', merged_into: survivor, closed_at: now, closed_why: `the same Certificate as incident ${survivor}`, updated_at: now, next_look_at: null, revision: row('revision', '+', 1)
+  })).where('id', '=', younger).execute()
   // A root that nobody has begun to send need not be sent: the survivor tells the story.
   await transaction.updateTable('delivery').set({ state: 'superseded', updated_at: now, last_error: `merged into ${survivor}` })
     .where('incident_id', '=', younger).where('state', '=', 'intent').where('attempts', '=', 0).execute()
+  // One that stands in Slack says where it went; no look can tell, since its alerts have moved.
+  await showRevision(transaction, [younger], now)
   await requestLooks(transaction, [survivor, younger], now, context.newId)
   return survivor === incident ? undefined : survivor
 }
