@@ -3,10 +3,8 @@ import { readLog } from '../../src/correlate/log-grammars/read-log.ts'
 import type { Material } from './material.ts'
 
 export type Grammar = '1.8' | '1.12' | '1.14' | '1.15' | 'json'
-/** The version that stands for a grammar, and the flag that JSON needs. */
-export const versionOf: Record<Grammar, string> = { 1.8: 'v1.11.5', 1.12: 'v1.13.6', 1.14: 'v1.14.7', 1.15: 'v1.19.2', json: 'v1.19.2' }
 
-export interface GrammarOptions {
+interface GrammarOptions {
   /** Requeue lines lose their key, as from 1.16 on. */
   keyless?: boolean
 }
@@ -16,7 +14,7 @@ export function rewriteLogs (material: Material, grammar: Grammar, options: Gram
   return { ...material, logs: new Map([...material.logs].map(([key, text]) => [key, /\/(?:cert-manager-controller|cert-manager)(?:\.previous)?$/.test(key) ? rewriteLog(text, grammar, material.directory.now, options) : text])) }
 }
 
-export function rewriteLog (text: string, grammar: Grammar, before: number, { keyless = false }: GrammarOptions = {}): string {
+function rewriteLog (text: string, grammar: Grammar, before: number, { keyless = false }: GrammarOptions = {}): string {
   const lines = text.split('\n').filter((line) => line !== '').map((line) => ({ text: line }))
   const records = readLog(lines, { namespace: '', pod: '', container: '', role: 'controller' }, before)
   return records.flatMap((record) => {

@@ -9,7 +9,7 @@ const fixed = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease
 /** Domains of CAs, providers and projects: their names are part of their texts. */
 const others = /(?:^|\.)(?:letsencrypt\.org|zerossl\.com|pki\.goog|buypass\.(?:com|no)|sectigo\.com|ssl\.com|digicert\.com|cert-manager\.io|kubernetes\.io|k8s\.io|amazonaws\.com|cloudflare\.com|googleapis\.com|azure\.com|cluster\.local|local|internal|localhost|svc|lan|home|corp)$/i
 
-export interface Renamed { material: Material, rename: (text: string) => string }
+interface Renamed { material: Material, rename: (text: string) => string }
 
 /** Consistently other names, namespaces, domains, UIDs, hashes, tokens, numbers and addresses. Names of one shape stay alike. */
 export function renameAll (material: Material, { salt = 'a', international = false, keepNames = [] as string[], pairs: more = [] as [string, string][] } = {}): Renamed {
@@ -75,7 +75,7 @@ function cipherOf (salt: string): (name: string) => string {
 }
 
 /** Whole words for whole words, in one pass. */
-export function replacer (pairs: ReadonlyMap<string, string>, exact = false): (text: string) => string {
+function replacer (pairs: ReadonlyMap<string, string>, exact = false): (text: string) => string {
   if (pairs.size === 0) return (text) => text
   const from = [...pairs.keys()].sort((a, b) => b.length - a.length).map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
   const pattern = new RegExp(`(?<![A-Za-z0-9])(?:${from.join('|')})(?![A-Za-z0-9])`, exact ? 'g' : 'gi')

@@ -7,7 +7,7 @@ const controllerLog = /\/(?:cert-manager-controller|cert-manager)$/
 
 /** Whom a case is about, for moving it elsewhere; undefined when its names cannot be told from other words. */
 interface Whom { namespace: string, certificate: string, domain: string }
-export function whomOf (material: Material): Whom | undefined {
+function whomOf (material: Material): Whom | undefined {
   const [certificate] = objectsOf(material, 'Certificate')
   const order = objectsOf(material, 'Order').at(0) ?? certificate
   const namespace = order?.metadata.namespace

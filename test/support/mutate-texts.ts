@@ -1,10 +1,10 @@
 import type { KubeObject } from '../../src/shared/types/kubernetes.ts'
-import { mapObjects, mapStrings, type Material } from './material.ts'
+import { mapObjects, type Material } from './material.ts'
 
 type Change = (text: string) => string
 
 /** Every text that some program wrote about the failure: reasons and messages of status, Events' messages, and the errors in logs. */
-export function changeTexts (material: Material, change: Change, { events = change, logs = undefined as Change | undefined } = {}): Material {
+function changeTexts (material: Material, change: Change, { events = change, logs = undefined as Change | undefined } = {}): Material {
   const changed = mapObjects(material, (object) => object.kind === 'Event' ? eventWith(object, events) : { ...object, ...object.status && { status: statusWith(object.status, change) } })
   return logs === undefined ? changed : { ...changed, logs: new Map([...material.logs].map(([key, text]) => [key, logs(text)])) }
 }
@@ -39,8 +39,7 @@ export const noises: Record<string, (material: Material) => Material> = {
   'capitals in states and reasons': (material) => mapObjects(material, (object) => object.kind === 'Order' || object.kind === 'Challenge' ? withState(object) : object),
   'Windows line ends': (material) => ({ ...material, logs: new Map([...material.logs].map(([key, text]) => [key, text.replaceAll('\n', '\r\n')])) }),
   'byte order mark': (material) => ({ ...material, logs: new Map([...material.logs].map(([key, text]) => [key, `\uFEFF${text}`])) }),
-  'no last line end': (material) => ({ ...material, logs: new Map([...material.logs].map(([key, text]) => [key, text.trimEnd()])) }),
-  'log without time stamps of the kubelet': (material) => ({ ...material, logs: new Map([...material.logs].map(([key, text]) => [key, text.replaceAll(/^\d{4}-\d\d-\d\dT[\d:.]+Z /gm, '')])) })
+  'no last line end': (material) => ({ ...material, logs: new Map([...material.logs].map(([key, text]) => [key, text.trimEnd()])) })
 }
 
 const mapStringsOf = (material: Material, change: Change): Material => changeTexts(material, change, { logs: change })
@@ -57,19 +56,3 @@ export const hostile: readonly string[] = [
   `${'urn:ietf:params:acme:error:'.repeat(500)}`, `${'acme: authorization error for '.repeat(400)}`, `${'error presenting challenge: '.repeat(500)}`, `${'1.2.3.4:80->'.repeat(1_000)}`, `${'err=<\n\t'.repeat(1_000)}`,
   `${'é'.repeat(4_000)}\u202E`, '{"type":"urn:ietf:params:acme:error:rateLimited","detail":"', `${'\r\n'.repeat(3_000)}`, 'x'.repeat(16_384)
 ]
-
-/** The same text behind every string of the objects that is prose, and as lines of every log. */
-export function withHostileText (material: Material, text: string): Material {
-  const spoilt = mapObjects(material, (object) => ({
-    ...object,
-    metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, ['hostile.example/note']: text, ...ownProto(text) } },
-    ...object.spec && { spec: mapStrings(object.spec, (value) => value.includes(' ') ? `${value} ${text}` : value) },
-    ...object.status && { status: mapStrings(object.status, (value) => value.includes(' ') ? `${value} ${text}` : value) },
-    ...object.kind === 'Event' && { message: `${String(object['message'] ?? '')} ${text}` }
-  }))
-  const lines = `${new Date(material.directory.now - 60_000).toISOString()} ${text}\n`
-  return { ...spoilt, logs: new Map([...material.logs].map(([key, log]) => [key, `${log.trimEnd()}\n${lines}`])) }
-}
-
-/** A key that an object of another program may really have. */
-const ownProto = (text: string): Record<string, string> => JSON.parse(JSON.stringify({ x: text }).replace('"x"', '"__proto__"')) as Record<string, string>

@@ -5,7 +5,7 @@ const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
 /** All times of a text moved: RFC 3339, Go's and CAs' forms, HTTP dates, klog's headers, and `ts` of JSON logs. */
-export function shiftText (text: string, by: number): string {
+function shiftText (text: string, by: number): string {
   return text
     .replaceAll(/\b(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)(\.\d+)?/g, (whole, date: string, between: string, time: string, fraction = '') => {
       const at = Date.parse(`${date}T${time}Z`)
@@ -19,7 +19,7 @@ export function shiftText (text: string, by: number): string {
 }
 
 /** A log's times moved; klog's header takes its year from the line's time stamp. */
-export function shiftLog (log: string, by: number): string {
+function shiftLog (log: string, by: number): string {
   return log.split('\n').map((line) => {
     const stamp = /^(\d{4})-(\d\d)/.exec(line)
     return shiftText(line, by)
