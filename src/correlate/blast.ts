@@ -143,5 +143,5 @@ function failuresByCertificate (snapshot: Snapshot): Map<string, { since: Millis
 export function signatureOf (text: string): string {
   const problem = peelProblem(text)
   const words = problem === undefined ? normalise(text) : `${problem.type ?? ''} ${normalise(problem.detail)}`
-  return words.replaceAll(/(?:[a-z0-9_-]+\.)+[a-z]{2,}/gi, '<name>').replaceAll(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, '<ip>').replaceAll(/\d+/g, '#').slice(0, 200)
+  return words.slice(0, 600).replaceAll(/(?:[a-z0-9_-]+\.)+[a-z]{2,}/gi, '<name>').replaceAll(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, '<ip>').replaceAll(/\d+/g, '#').slice(0, 200)
 }

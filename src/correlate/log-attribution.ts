@@ -44,7 +44,7 @@ const controllerWide = /leader election lost|error executing command|error retri
 export class LogAttribution {
   readonly #scope: Scope
   readonly #solvers = new Map<string, SolverOwner>()
-  readonly #keyed = new Map<string, { time: Millis, tie: Tie | 'other', strong: boolean }[]>()
+  readonly #keyed = new Map<string, { time: Millis, tie: Tie | 'other', strong: boolean, requeued: boolean }[]>()
   readonly #starts = new Map<string, Millis[]>()
   readonly #words: Words
   /** When a pod said the same words without keys. */
@@ -71,7 +71,7 @@ export class LogAttribution {
       const dnsName = fields.get('dnsName')?.toLowerCase()
       if (tie === 'other' && dnsName !== undefined && !scope.names.has(dnsName)) this.#otherHosts.add(dnsName)
       if (tie === 'other' && fields.get('resource_kind') === 'Challenge' && fields.get('resource_namespace') === scope.namespace) this.#sharesNamespace = true
-      if (time !== undefined) push(this.#keyed, from.pod, { time, tie, strong: record.level === 'error' || record.err !== undefined })
+      if (time !== undefined) push(this.#keyed, from.pod, { time, tie, strong: record.level === 'error' || record.err !== undefined, requeued: isRequeue(record) })
     }
     for (const list of this.#keyed.values()) list.sort((a, b) => a.time - b.time)
   }
@@ -182,14 +182,18 @@ export class LogAttribution {
   }
 
   /** Whose keys stand next to it: a line without keys is followed or preceded by one with keys within moments. */
-  #neighbour ({ time, from }: LogRecord): Tie | 'other' | undefined {
+  #neighbour (record: LogRecord): Tie | 'other' | undefined {
+    const { time, from } = record
     if (time === undefined) return undefined
+    const requeued = isRequeue(record)
     const list = this.#keyed.get(from.pod)
     if (list === undefined) return undefined
     let own: { gap: Millis, tie: Tie } | undefined
     let other: Millis | undefined
     for (let index = firstAtOrAfter(list, time - 1000); index < list.length && list[index]!.time <= time + 1000; index++) {
       const entry = list[index]!
+      // One failure is put back once: beside a requeue line with our key, one without is somebody else's.
+      if (requeued && entry.requeued && entry.tie !== 'other') continue
       // A heartbeat weighs less than an error: it is there all the time.
       const gap = Math.abs(entry.time - time) + (entry.strong ? 0 : 20)
       if (entry.tie === 'other') other = Math.min(other ?? gap, gap)
@@ -232,6 +236,8 @@ export class LogAttribution {
     return scope.alone && attempt === 'current' && !burst && scope.start > 0 && record.err !== undefined && !/finalizing order|issuer/.test(text) ? { attempt, about: [], by: 'fits' } : undefined
   }
 }
+
+const isRequeue = ({ message }: LogRecord): boolean => message.startsWith('re-queuing item')
 
 /** Is it printed by healthy controllers, too? */
 export function isNoise ({ message, err }: LogRecord): boolean {

@@ -9,9 +9,12 @@ export interface Pairs { fields: Map<string, string>, cut: boolean }
 export function readPairs (text: string, at = 0): Pairs {
   const fields = new Map<string, string>()
   let cut = false
-  const key = /\s*(?:"((?:[^"\\]|\\.)*)"|([A-Za-z_][\w.\-/]*))=/y
+  const key = /(?:"((?:[^"\\]|\\.)*)"|([A-Za-z_][\w.\-/]*))=/y
   let here = at
-  while (here < text.length) {
+  for (;;) {
+    // By hand, once: a search that begins anew at each blank would read a long run of them over and over.
+    while (here < text.length && /\s/.test(text[here]!)) here++
+    if (here >= text.length) break
     key.lastIndex = here
     const match = key.exec(text)
     if (match === null) {
