@@ -24,7 +24,7 @@ export default defineCause({
 
   examine ({ hits, txt, challenge }) {
     const [best] = hits
-    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, ...(/and \d+ more/.test(best.text.whole) ? { variant: 'leftover' } : {}), blanks: { found: best.text.core }, because: txt.is === 'seen' && txt.value.foreignDigests.length > 0 ? [best, 'txt'] : [best] }
+    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, ...(/and\s+\d+\s+more/.test(best.text.whole) ? { variant: 'leftover' } : {}), blanks: { found: best.text.core }, because: txt.is === 'seen' && txt.value.foreignDigests.length > 0 ? [best, 'txt'] : [best] }
     if (txt.is !== 'seen' || challenge.is !== 'seen' || !challenge.value.presented) return notApplicable
     const { state, foreignDigests, servers, expected } = txt.value
     if (expected === undefined) return notApplicable
