@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Config } from '../shared/config/config.ts'
 
-export type Authentication = 'ok' | 'missing' | 'wrong'
+type Authentication = 'ok' | 'missing' | 'wrong'
 
 /** Says whether a request may come in; `query` is the token in the URL, for senders that can do nothing else. */
 export type Authenticate = (request: { authorization?: string, query?: string }) => Authentication

@@ -59,7 +59,7 @@ export function describeCandidates (candidates: Candidate[]): Subject['candidate
   })
 }
 
-export const compareNames = (a: KubeObject, b: KubeObject): number => {
+const compareNames = (a: KubeObject, b: KubeObject): number => {
   const [left, right] = [`${a.metadata.namespace ?? ''}/${a.metadata.name}`, `${b.metadata.namespace ?? ''}/${b.metadata.name}`]
   return left < right ? -1 : left > right ? 1 : 0
 }

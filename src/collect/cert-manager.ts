@@ -74,7 +74,7 @@ export async function findCertManager (gathering: Gathering, configured: string 
 }
 
 /** `--flag=value` and `--flag value` of every container. */
-export function flagsOf (object: KubeObject | undefined): Map<string, string[]> {
+function flagsOf (object: KubeObject | undefined): Map<string, string[]> {
   const flags = new Map<string, string[]>()
   if (object === undefined) return flags
   const spec = object.kind === 'Pod' ? object.spec : (object.spec?.template as Record<string, unknown> | undefined)?.spec

@@ -1,6 +1,6 @@
 import type { KubernetesClient } from '../shared/clients/kubernetes.ts'
 import { orAborted } from '../shared/clients/kubernetes-share.ts'
-import { absent, seen, type Look } from '../shared/types/common.ts'
+import { seen, type Look } from '../shared/types/common.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { ListLook, LookReport } from '../shared/types/observations.ts'
 
@@ -103,6 +103,3 @@ export class Gathering {
     this.looks.push(row)
   }
 }
-
-/** Nothing was asked because there is nobody to ask. */
-export const nothing: Look<never> = absent

@@ -15,7 +15,7 @@ import type { Route } from '../shared/clients/route.ts'
 import type { Clock } from '../shared/types/common.ts'
 
 /** Milliseconds. Replay sets short ones, because its silent servers stay silent. */
-export interface OutsideTimeouts {
+interface OutsideTimeouts {
   /** One try of one DNS question; there are two. */
   dns: number
   connect: number
@@ -66,14 +66,14 @@ export function buildOutsideClients (probes: Config['probes'], options: OutsideC
   return {
     enabled: probes.enabled,
     clock,
-    dns: buildDnsClient({ route, timeout: timeouts.dns, tries: 2, overHttps: (url, message, signal) => postDnsMessage({ route, context }, url, message, signal) }),
+    dns: buildDnsClient({ route, timeout: timeouts.dns, tries: 2, overHttps: (url, message, signal) => postDnsMessage({ route, context, userAgent }, url, message, signal) }),
     http: { route, context, connectTimeout: timeouts.connect, hopTimeout: timeouts.hop, userAgent },
     guard: buildGuard({ allow: probes.allow, documentationIsPublic: options.documentationIsPublic }),
     clusterResolvers: probes.clusterResolvers.length > 0 ? probes.clusterResolvers : getServers(),
     publicResolvers: probes.publicResolvers,
     dohResolvers: probes.dohResolvers,
     probes: [
-      ...probes.outside.map(({ name, url, token, ca }) => buildOutsideProbe({ name, url, token, route, context: trustContext(trust, ca), timeout: timeouts.probe })),
+      ...probes.outside.map(({ name, url, token, ca }) => buildOutsideProbe({ name, url, token, route, context: trustContext(trust, ca), timeout: timeouts.probe, userAgent })),
       ...options.moreProbes ?? []
     ],
     acme: (server, caBundle, skipTlsVerify) => ({ route, clock, timeout: timeouts.acme, context: trustContext(trust, caBundle), server, skipTlsVerify, userAgent }),

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
-import { list, namesOf, text, texts } from './fields.ts'
+import { list, namesOf, text } from './fields.ts'
 import type { OutsideIdentifier, OutsideRequest } from './outside-request.ts'
 import type { Chain } from './chain.ts'
 import type { Gathering } from './gathering.ts'
@@ -66,17 +66,16 @@ function usualType (issuer: KubeObject | undefined): 'HTTP-01' | 'DNS-01' | unde
   return undefined
 }
 
-/** Addresses and names at which this cluster takes requests: from status of Services, Ingresses, Gateways and Nodes. */
+/**
+ * Addresses and names at which this cluster takes requests, as controllers wrote them into a status. Never from a
+ * spec (externalIPs, loadBalancerIP): that is a tenant's wish, and these addresses open the guard.
+ */
 export function ownAddresses (objects: KubeObject[]): { addresses: string[], hostnames: string[] } {
   const addresses = new Set<string>()
   const hostnames = new Set<string>()
   const take = (value: string): void => { if (value !== '') (isIP(value) === 0 ? hostnames : addresses).add(value) }
   for (const object of objects) {
     for (const entry of list(object, 'status', 'loadBalancer', 'ingress')) { take(text(entry, 'ip')); take(text(entry, 'hostname')) }
-    if (object.kind === 'Service') {
-      for (const address of texts(object, 'spec', 'externalIPs')) take(address)
-      take(text(object, 'spec', 'loadBalancerIP'))
-    }
     if (object.kind === 'Gateway') for (const entry of list(object, 'status', 'addresses')) take(text(entry, 'value'))
     if (object.kind === 'Node') for (const entry of list(object, 'status', 'addresses')) if (text(entry, 'type').startsWith('External')) take(text(entry, 'address'))
   }

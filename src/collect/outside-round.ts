@@ -6,7 +6,7 @@ import type { OutsideClients } from './outside-clients.ts'
 import type { OutsideFindings } from './outside-request.ts'
 
 /** A question to one server. `report` groups looks into one row of the result. */
-export interface Ask extends DnsQuestion { vantage: Vantage, server: string, address?: string, report: string }
+interface Ask extends DnsQuestion { vantage: Vantage, server: string, address?: string, report: string }
 
 /**
  * One round of looks: what was found so far, and the means to look further. Looks of the last

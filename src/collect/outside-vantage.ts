@@ -14,7 +14,7 @@ const mostAddresses = 6
 const mostResolvers = 2
 
 /** The only path that a probe asks for: `/.well-known/acme-challenge/<base64url>`. */
-export const challengePathPattern = '^/\\.well-known/acme-challenge/[A-Za-z0-9_-]{1,256}$'
+const challengePathPattern = '^/\\.well-known/acme-challenge/[A-Za-z0-9_-]{1,256}$'
 
 /** Answers "what does the HTTP-01 path of this name look like from here", for one name and nothing else. */
 export async function answerHttp01 (clients: OutsideClients, question: { name: string, path: string }, signal: AbortSignal): Promise<Http01Answer> {

@@ -14,7 +14,7 @@ import type { Round } from './outside-round.ts'
 
 export { buildOutsideClients } from './outside-clients.ts'
 export { inProcessProbe } from './outside-vantage.ts'
-export type { OutsideClients, OutsideClientsOptions, OutsideTimeouts } from './outside-clients.ts'
+export type { OutsideClients, OutsideClientsOptions,  } from './outside-clients.ts'
 export type { OutsideFindings, OutsideIdentifier, OutsideRequest } from './outside-request.ts'
 
 /** An order has at most 100 names. */

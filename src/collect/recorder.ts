@@ -9,7 +9,7 @@ import { secretsOf } from './redact.ts'
 import { takeSolverSnapshot } from './recorder-snapshot.ts'
 
 /** Where the recorder's states go; src/shared/store keeps them. */
-export interface RecorderStore {
+interface RecorderStore {
   add (states: RecordedState[]): Promise<void>
   /** Drops what is older than `before`, then the oldest until at most `maxBytes` are left. */
   prune (before: Millis, maxBytes: number): Promise<void>

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import type { Cause } from './cause.ts'
 
 /** Folder of the cause modules, one file each, named by id. */
-export const causesFolder = new URL('causes/', import.meta.url)
+const causesFolder = new URL('causes/', import.meta.url)
 
 /** Ids by file name, sorted. */
 export const causeFiles = (): string[] => readdirSync(causesFolder).filter(name => name.endsWith('.ts')).map(name => name.slice(0, -3)).sort()

@@ -12,7 +12,7 @@ export const standardBlanks = [
 export type StandardBlank = typeof standardBlanks[number]
 
 /** The names between braces in a wording: `'{a} and {b}'` → `'a' | 'b'`. A jsonpath such as `{.spec}` is none. */
-export type BlanksIn<S extends string> = S extends `${string}{${infer Blank}}${infer Rest}` ? (Blank extends `.${string}` ? never : Blank) | BlanksIn<Rest> : never
+type BlanksIn<S extends string> = S extends `${string}{${infer Blank}}${infer Rest}` ? (Blank extends `.${string}` ? never : Blank) | BlanksIn<Rest> : never
 
 /** A step of the remedy: a sentence, or a sentence with the command that does it. */
 export type Remedy = string | { do: string, run: string, changes?: boolean }
@@ -51,8 +51,8 @@ export interface NotApplicable { is: 'not-applicable' }
 export const notApplicable: NotApplicable = { is: 'not-applicable' }
 export interface CannotTell { is: 'cannot-tell', why: string }
 export const cannotTell = (why: string): CannotTell => ({ is: 'cannot-tell', why })
-export interface RuledOut<N extends FactName> { is: 'ruled-out', by: [Citation<N>, ...Citation<N>[]], because?: string }
-export interface Found<N extends FactName, B extends string> {
+interface RuledOut<N extends FactName> { is: 'ruled-out', by: [Citation<N>, ...Citation<N>[]], because?: string }
+interface Found<N extends FactName, B extends string> {
   is: 'found'
   confidence: Confidence
   variant?: string

@@ -33,7 +33,7 @@ function byText (hits: Hit[]): Verdict {
 }
 
 /** A fact by its name, of the identifier or of the whole attempt. */
-export function factOf<K extends FactName> (name: K, identifier: IdentifierCase, incident: Case): Look<FactMap[K]> {
+function factOf<K extends FactName> (name: K, identifier: IdentifierCase, incident: Case): Look<FactMap[K]> {
   const own = identifier.facts as Partial<{ [F in FactName]: Look<FactMap[F]> }>
   const shared = incident.facts as Partial<{ [F in FactName]: Look<FactMap[F]> }>
   return own[name] ?? shared[name] ?? { is: 'absent' }

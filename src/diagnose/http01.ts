@@ -8,7 +8,7 @@ import { everywhere } from './sources.ts'
 export const http01Facts = ['challenge', 'probeFromOutside', 'probeFromCluster'] as const
 
 /** How a request for the challenge path ended. */
-export type FailureKind =
+type FailureKind =
   | 'timeout' | 'slow' | 'refused' | 'reset' | 'closed' | 'unreachable' | 'tls' | 'redirect' | 'status' | 'wrong-body' | 'empty-body' | 'other-token'
   | 'dns' | 'proxy' | 'other'
 
@@ -122,7 +122,7 @@ function dialled (words: string): string | undefined {
  * A probe's outcome as a failure. What it says of content counts only while the solver should answer:
  * a minute later the path gives 404 on the healthiest of clusters.
  */
-export function failureOf (probe: ProbeFacts, by: 'outside' | 'inside', live: boolean): Failure | undefined {
+function failureOf (probe: ProbeFacts, by: 'outside' | 'inside', live: boolean): Failure | undefined {
   const cite = by === 'outside' ? 'probeFromOutside' : 'probeFromCluster'
   const common = { by, cite, address: probe.address, words: wordsOf(probe) } as const
   switch (probe.outcome) {

@@ -1,9 +1,11 @@
 import t from 'tap'
 import { buildOutsideClients, inProcessProbe, lookOutside } from '../../src/collect/outside.ts'
 import type { OutsideClients, OutsideClientsOptions, OutsideFindings, OutsideRequest } from '../../src/collect/outside.ts'
+import { ownAddresses } from '../../src/collect/outside-from-cluster.ts'
 import { buildProbeServer } from '../../src/probe-server.ts'
 import { direct } from '../../src/shared/clients/route.ts'
 import type { Config } from '../../src/shared/config/config.ts'
+import type { KubeObject } from '../../src/shared/types/kubernetes.ts'
 import { dnsReply, labPair, openLab, zone } from '../support/outside-lab.ts'
 import type { Lab } from '../support/outside-lab.ts'
 
@@ -74,6 +76,15 @@ t.test('a private address that is not ours is not dialled', async (t) => {
   const found = await look(lab, request())
   t.match(found.http.find(({ address }) => address === '10.0.0.5')?.look, { is: 'unavailable', why: /private address/ })
   t.notOk(lab.dialled.includes('10.0.0.5:80'))
+})
+
+t.test('only what controllers wrote into a status opens the guard', (t) => {
+  const service = (more: object): KubeObject => ({ apiVersion: 'v1', kind: 'Service', metadata: { name: 's', namespace: 'tenant', uid: 's' }, ...more })
+  t.strictSame(ownAddresses([
+    service({ spec: { externalIPs: ['10.0.0.1'], loadBalancerIP: '10.0.0.2' }, status: { loadBalancer: { ingress: [{ ip: '10.0.0.3' }, { hostname: 'lb.example.com' }] } } }),
+    { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n', uid: 'n' }, status: { addresses: [{ type: 'InternalIP', address: '10.0.0.4' }, { type: 'ExternalIP', address: '203.0.113.9' }] } }
+  ]), { addresses: ['10.0.0.3', '203.0.113.9'], hostnames: ['lb.example.com'] }, 'a tenant\'s externalIPs are a wish')
+  t.end()
 })
 
 t.test('a DNS-01 name is followed to the zone that answers for it', async (t) => {

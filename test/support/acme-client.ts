@@ -1,7 +1,7 @@
 import { createHash, createSign, generateKeyPairSync } from 'node:crypto'
 import { request } from 'node:https'
 
-export interface AcmeReply { status: number, location: string, body: Record<string, unknown> }
+interface AcmeReply { status: number, location: string, body: Record<string, unknown> }
 
 /** The little of RFC 8555 that it takes to place an order and let it fail: one account, ES256. */
 export interface AcmeClient {

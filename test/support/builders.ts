@@ -15,7 +15,7 @@ const minute = 60_000
 type Values<K extends keyof FactMap> = { [F in K]?: FactMap[F] | Look<FactMap[F]> }
 
 /** One thing seen, with a source that fits most tests. */
-export const anEvidence = (over: Partial<Evidence> = {}): Evidence =>
+const anEvidence = (over: Partial<Evidence> = {}): Evidence =>
   ({ source: 'challenge', ref: 'Challenge shop/shop-tls-1-2881-77', text: 'seen', ...over })
 
 /** Facts given as plain values become seen; looks stay as they are; the rest is absent. */

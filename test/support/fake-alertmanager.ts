@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fingerprint } from '../../src/shared/fingerprint.ts'
 
-export interface StoredAlert { labels: Record<string, string>, annotations: Record<string, string>, startsAt: string, endsAt: string, updatedAt: string, generatorURL: string, fingerprint: string }
+interface StoredAlert { labels: Record<string, string>, annotations: Record<string, string>, startsAt: string, endsAt: string, updatedAt: string, generatorURL: string, fingerprint: string }
 
 export interface FakeAlertmanager {
   url: string

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 
 /** A message as the fake keeps it. */
-export interface KeptMessage {
+interface KeptMessage {
   ts: string
   channel: string
   thread_ts?: string
@@ -13,7 +13,7 @@ export interface KeptMessage {
   edits: number
 }
 
-export type Fault =
+type Fault =
   | { is: 'rate', retryAfter?: number | 'none' }
   | { is: 'status', status: number }
   /** Keeps the message and never answers. */

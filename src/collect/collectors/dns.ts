@@ -7,7 +7,7 @@ import { askAuthoritative, checkDelegation, findZone } from './dns-zone.ts'
 import type { Zone } from './dns-zone.ts'
 
 /** The label that no zone has: an answer to it comes from a wildcard. */
-export const controlLabel = 'acme-triage-wildcard-check'
+const controlLabel = 'acme-triage-wildcard-check'
 
 /** Final addresses of a name, in the views that matter to whoever connects. */
 export interface Resolved { cluster: string[], public: string[] }

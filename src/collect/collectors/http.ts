@@ -12,7 +12,7 @@ const madeUpToken = 'acme-triage-no-such-token'
 const mostAddresses = 6
 
 /** The challenge path of an identifier as the CA would ask for it. */
-export function challengeUrl (identifier: Pick<OutsideIdentifier, 'name' | 'token'>): string {
+function challengeUrl (identifier: Pick<OutsideIdentifier, 'name' | 'token'>): string {
   return `http://${isIPv6(identifier.name) ? `[${identifier.name}]` : identifier.name}${challengePath(identifier.token)}`
 }
 

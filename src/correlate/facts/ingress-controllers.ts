@@ -83,7 +83,7 @@ function familyOfImages (spec: unknown): Family | undefined {
 const imagesOf = (spec: unknown): string[] => fieldsList(at(spec, 'containers')).map(({ image }) => string(image))
 
 /** `--a=b`, `--a b`, `-a=b` and `--a` of all containers; names in lower case, as Traefik takes them. */
-export function flagsOf (spec: unknown): Map<string, string> {
+function flagsOf (spec: unknown): Map<string, string> {
   const flags = new Map<string, string>()
   for (const container of fieldsList(at(spec, 'containers'))) {
     const words = [...strings(container.command), ...strings(container.args)]

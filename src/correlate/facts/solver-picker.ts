@@ -95,7 +95,7 @@ function inZone (name: string, zone: string): boolean {
 }
 
 /** Annotations of the Certificate that change the chosen HTTP-01 solver (acmeorders/util.go). */
-export const overrideAnnotations = [
+const overrideAnnotations = [
   'acme.cert-manager.io/http01-override-ingress-name', 'acme.cert-manager.io/http01-override-ingress-class',
   'acme.cert-manager.io/http01-override-ingress-ingressclassname', 'acme.cert-manager.io/http01-parentrefkind',
   'acme.cert-manager.io/http01-parentrefname', 'acme.cert-manager.io/http01-parentrefnamespace'

@@ -2,7 +2,7 @@ import type { Finding } from '../finding.ts'
 import { clip, oneLine } from '../words.ts'
 
 /** The five names that stand on the alert; fixed, since people put them into templates. */
-export const annotationNames = ['acme_triage_cause', 'acme_triage_confidence', 'acme_triage_summary', 'acme_triage_next_step', 'acme_triage_report'] as const
+const annotationNames = ['acme_triage_cause', 'acme_triage_confidence', 'acme_triage_summary', 'acme_triage_next_step', 'acme_triage_report'] as const
 
 /**
  * The annotations of a finding: plain, one URL, no value that changes at each write (else we

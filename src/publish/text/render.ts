@@ -8,7 +8,7 @@ export function renderText (finding: Finding): string {
 }
 
 /** What the root message says. */
-export function renderRootText (finding: Finding): string {
+function renderRootText (finding: Finding): string {
   const { symbol, name, headline, word, explanation, doThis, facts, bullets, links, alertName, causes, looks, timings } = finding
   const lines = [`${symbol} ${name}: ${headline}`, ...wrap(`${word}. ${explanation}`)]
   if (doThis !== undefined) lines.push(...wrap(`Do this: ${doThis.text}`), ...(doThis.command === undefined ? [] : [`  $ ${doThis.command}`]))
@@ -22,7 +22,7 @@ export function renderRootText (finding: Finding): string {
 }
 
 /** What the thread says. */
-export function renderRunbookText (finding: Finding): string {
+function renderRunbookText (finding: Finding): string {
   const lines: string[] = []
   const section = (title: string, body: string[]): void => { if (body.length > 0) lines.push('', title, ...body) }
   section('Runbook, filled in', finding.steps.flatMap(({ number, title, mark, finding: found, command }) => [...wrap(`${marks[mark].slice(0, 1)} ${number} ${title}: ${found}`, '  '), ...(command === undefined || mark === 'not applicable' ? [] : [`      $ ${command}`])]))

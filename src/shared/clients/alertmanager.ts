@@ -26,7 +26,7 @@ export interface PostedAlert {
   generatorURL?: string
 }
 
-export type AlertmanagerAnswer<T> = { ok: true, value: T } | { ok: false, status?: number, error: string }
+type AlertmanagerAnswer<T> = { ok: true, value: T } | { ok: false, status?: number, error: string }
 
 export interface AlertmanagerClient {
   readonly url: string

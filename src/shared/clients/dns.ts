@@ -6,7 +6,7 @@ import type { Decoded, DnsAnswer, DnsQuestion } from './dns-message.ts'
 import type { Destination, Route } from './route.ts'
 
 /** An answer, or why there was none. `ms` is the time it took. No `failure`: the question was cut short, which says nothing of the server. */
-export type DnsReply = { ms: number } & ({ answer: DnsAnswer } | { failure?: DnsFailure, why: string })
+type DnsReply = { ms: number } & ({ answer: DnsAnswer } | { failure?: DnsFailure, why: string })
 
 /** Asks one name server one question. Never throws, never asks a second server. */
 export interface DnsClient {

@@ -79,13 +79,6 @@ export function resourceType (resource: string): ResourceType {
   return type
 }
 
-/** The resource that objects of this kind are listed under; undefined for kinds that we do not read. */
-export function resourceOfKind (apiVersion: string, kind: string): string | undefined {
-  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
-  for (const type of types.values()) if (type.kind === kind && type.group === group) return type.resource
-  return undefined
-}
-
 const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
 const subdomain = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
 

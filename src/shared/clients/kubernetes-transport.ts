@@ -109,7 +109,7 @@ export async function refusal (answer: Answer, purpose: Purpose): Promise<Unavai
 }
 
 /** The message of a Status body; HTML pages of proxies and other foreign bodies give undefined. */
-export function statusMessage (body: string): string | undefined {
+function statusMessage (body: string): string | undefined {
   try {
     const status: unknown = JSON.parse(body)
     if (isRecord(status) && typeof status.message === 'string' && status.message !== '') return status.message.slice(0, 1000)

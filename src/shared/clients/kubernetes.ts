@@ -10,7 +10,7 @@ import { connectionReason, openTransport, refusal, type Purpose, type Transport 
 import { watchResource, type WatchHandlers, type WatchOptions } from './kubernetes-watch.ts'
 import { direct, type Route } from './route.ts'
 
-export interface ListOptions {
+interface ListOptions {
   /** Absent: all namespaces. */
   namespace?: string
   labelSelector?: string

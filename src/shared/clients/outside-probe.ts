@@ -11,7 +11,7 @@ export interface Http01Answer { at: number, dns: DnsLook[], http: HttpLook[] }
 /** What `POST /v1/records` answers. */
 export interface RecordsAnswer { at: number, dns: DnsLook[] }
 /** Everything that went wrong on the way to a probe, as a sentence. */
-export interface ProbeRefusal { why: string, fix?: string }
+interface ProbeRefusal { why: string, fix?: string }
 
 /** A place outside the cluster that runs `acme-triage probe`. */
 export interface OutsideProbe {
@@ -28,6 +28,7 @@ export interface OutsideProbeOptions {
   route: Route
   context: SecureContext
   timeout: number
+  userAgent: string
 }
 
 const bodyLimit = 1_048_576
@@ -63,7 +64,7 @@ async function exchange (options: OutsideProbeOptions, path: string, question: u
   try {
     const response = await requestOnce(url, socket, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${options.token}` },
+      headers: { 'content-type': 'application/json', 'user-agent': options.userAgent, authorization: `Bearer ${options.token}` },
       body: JSON.stringify(question),
       limit: bodyLimit,
       signal

@@ -6,7 +6,7 @@ import type { Route } from './route.ts'
 import { neverSent, routedAgent } from './routed-agent.ts'
 
 /** What one call to Slack came to. Nothing is thrown: a failure is an answer too. */
-export type SlackReply<T = Record<string, unknown>> =
+type SlackReply<T = Record<string, unknown>> =
   | { ok: true, data: T, scopes: string[] }
   | SlackRefusal
 

@@ -2,7 +2,7 @@ import type { Millis } from '../types/common.ts'
 import { clean } from './text.ts'
 import type { StoreContext } from './store.ts'
 
-export interface AuditEntry { at: Millis, actor: string, action: string, incident: string, data: unknown }
+interface AuditEntry { at: Millis, actor: string, action: string, incident: string, data: unknown }
 
 /** Who did what by hand. */
 export interface AuditStore {

@@ -42,7 +42,7 @@ export interface LookResult {
   annotationsUntil?: Millis
 }
 
-export interface SavedLook { /** False: another worker had taken the job over. */ kept: boolean, revision: number, mergedInto?: string }
+interface SavedLook { /** False: another worker had taken the job over. */ kept: boolean, revision: number, mergedInto?: string }
 
 export interface IncidentStore {
   get (id: string): Promise<Incident | undefined>
@@ -67,8 +67,8 @@ export interface IncidentStore {
 }
 
 /** A look whose observations (gzip) are still there; `diagnosis` is JSON. */
-export interface KeptLook { id: string, incident_id: string, taken_at: Millis, order_name: string, cause: string, confidence: string, diagnosis: string, data: Uint8Array }
-export type DeliverySummary = Pick<DeliveryTable, 'kind' | 'target' | 'state' | 'attempts' | 'updated_at' | 'last_error'>
+interface KeptLook { id: string, incident_id: string, taken_at: Millis, order_name: string, cause: string, confidence: string, diagnosis: string, data: Uint8Array }
+type DeliverySummary = Pick<DeliveryTable, 'kind' | 'target' | 'state' | 'attempts' | 'updated_at' | 'last_error'>
 
 /** Looks of one incident whose observations are kept. */
 const observationsKept = 5

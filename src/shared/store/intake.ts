@@ -10,7 +10,7 @@ import { clean } from './text.ts'
 /** Where an alert belongs, from its labels alone. */
 export interface IncidentPlace { key: string, cluster: string, namespace: string, certificate: string, order: string }
 
-export interface IncomingAlert {
+interface IncomingAlert {
   alert: Alert
   /** Absent: the alert is kept and opens nothing (another cluster's). */
   place?: IncidentPlace

@@ -20,7 +20,7 @@ export interface Database {
 }
 
 /** One webhook POST that was acknowledged. `raw` is emptied after `rawKeep`. */
-export interface NotificationTable {
+interface NotificationTable {
   id: string
   received_at: number
   source: string
@@ -34,7 +34,7 @@ export interface NotificationTable {
 }
 
 /** A body that was refused, with the answer that its sender got. */
-export interface RejectedTable {
+interface RejectedTable {
   id: string
   received_at: number
   status: number
@@ -105,7 +105,7 @@ export interface IncidentTable {
 }
 
 /** Keys that lead to an incident; one open incident at most for each key. */
-export interface IncidentKeyTable {
+interface IncidentKeyTable {
   key: string
   incident_id: string
   open: number
@@ -128,7 +128,7 @@ export interface ObservationTable {
   data: Uint8Array | null
 }
 
-export type JobState = 'ready' | 'running' | 'dead'
+type JobState = 'ready' | 'running' | 'dead'
 
 /** Work to do. A finished job is deleted; `attempts` is the fence of a claim. */
 export interface JobTable {
@@ -199,7 +199,7 @@ export interface AnnotationTargetTable {
 }
 
 /** A change of an Order or Challenge that the flight recorder saw. */
-export interface RecorderStateTable {
+interface RecorderStateTable {
   id: string
   at: number
   kind: string
@@ -213,7 +213,7 @@ export interface RecorderStateTable {
 }
 
 /** What a person did: buttons, silences, retries by hand. `unique_key` makes a double click one act. */
-export interface AuditTable {
+interface AuditTable {
   id: string
   at: number
   actor: string
@@ -223,7 +223,7 @@ export interface AuditTable {
   data: string
 }
 
-export interface MetaTable {
+interface MetaTable {
   key: string
   value: string
   updated_at: Generated<number> | number

@@ -1,6 +1,6 @@
 import type { Alert, Evidence, Look, Millis } from './common.ts'
 import type { Condition, IssuerRef, KubeObject } from './kubernetes.ts'
-import type { DnsRecord, DnsFailure, HttpHop, ConnectFailure, Subject, Vantage, RecordedState, LookReport } from './observations.ts'
+import type { DnsFailure, HttpHop, ConnectFailure, Subject, Vantage, RecordedState, LookReport } from './observations.ts'
 
 /**
  * What correlate makes of the observations: the failing attempt with its gaps, one timeline,
@@ -526,4 +526,4 @@ export interface BlastRadius {
   others: { namespace: string, certificate: string, same: boolean }[]
 }
 
-export type { DnsRecord }
+

@@ -27,9 +27,9 @@ export interface ObjectMeta {
   managedFields?: ManagedFields[]
 }
 
-export interface OwnerReference { apiVersion: string, kind: string, name: string, uid: string, controller?: boolean }
+interface OwnerReference { apiVersion: string, kind: string, name: string, uid: string, controller?: boolean }
 
-export interface ManagedFields {
+interface ManagedFields {
   manager?: string
   operation?: string
   apiVersion?: string

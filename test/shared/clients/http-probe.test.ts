@@ -104,6 +104,33 @@ t.test('each host is resolved once, so that a second answer cannot lead elsewher
   t.equal(asked, 1)
 })
 
+t.test('whatever names lead to, hop by hop, nothing but public addresses and our own ingress is dialled', async (t) => {
+  const lab = openLab()
+  t.teardown(() => lab.close())
+  const own = '10.0.0.5'
+  const good = ['203.0.113.10', '203.0.113.11', own]
+  // The path lists the hosts still to come: each answer redirects to the next one.
+  const onward: RequestListener = (incoming, response) => {
+    const [next, ...rest] = incoming.url!.slice(1).split(',')
+    if (next === undefined || next === '') response.end('the end')
+    else response.writeHead(302, { location: `http://${next}/${rest.join(',')}` }).end()
+  }
+  for (const place of good) await lab.web(place, onward)
+  const bad = ['10.0.0.6', '127.0.0.1', '169.254.169.254', '::1', 'fe80::1', 'fd00:ec2::254', '::ffff:10.0.0.6', '64:ff9b::a9fe:a9fe', '2002:a00:1::', '100.64.0.1', '192.168.0.1', '0.0.0.0']
+  for (const place of bad) await lab.web(place, onward)
+  const mine = guard.owning([own])
+  const place = fc.constantFrom(...good, ...bad)
+  const hop = fc.record({ host: fc.constantFrom('a.example.com', 'b.example.com', 'c.example.com', ...bad.map((address) => address.includes(':') ? `[${address}]` : address)), first: place, later: place })
+  await fc.assert(fc.asyncProperty(fc.array(hop, { minLength: 1, maxLength: 4 }), async (hops) => {
+    lab.dialled.length = 0
+    // The names rebind: each answer but the first is another one.
+    const answers = new Map(hops.map(({ host, first, later }) => [host, [first, later]]))
+    const { hops: walked } = await go(lab.route, `/${hops.map(({ host }) => host).join(',')}`, { guard: mine, resolve: async (host) => { const list = answers.get(host)!; return list.length > 1 ? [list.shift()!] : list } })
+    const dialled = lab.dialled.map((entry) => entry.replace(/:\d+$/, ''))
+    return dialled.every((entry) => good.includes(entry)) && dialled.length >= walked.filter(({ status }) => status !== undefined).length
+  }), { numRuns: 60 })
+})
+
 t.test('what speaks no HTTP is named', async (t) => {
   const lab = openLab()
   t.teardown(() => lab.close())
