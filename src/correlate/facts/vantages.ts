@@ -69,8 +69,8 @@ function differencesOf (facts: VantageFacts): VantageTable['differences'] {
   const outside = value(facts.probeFromOutside)
   const served = (probe: { outcome: string }): boolean => probe.outcome === 'token-served'
 
-  if (addresses?.split === true) say('split-horizon', `the cluster resolves to ${addresses.clusterAddresses.join(', ') || addresses.clusterState}, the internet to ${addresses.publicAddresses.map(({ address }) => address).join(', ') || addresses.publicState}`)
-  if (inside !== undefined && outside !== undefined && served(outside) && !served(inside) && addresses?.split !== true) say('hairpin', `${inside.address} answers from outside and not from the cluster (${inside.outcome})`)
+  if (addresses?.split === true) say('split-horizon', `the cluster ${resolved(addresses.clusterAddresses, addresses.clusterState)}, the internet ${resolved(addresses.publicAddresses.map(({ address }) => address), addresses.publicState)}`)
+  if (inside !== undefined && outside !== undefined && served(outside) && !served(inside) && addresses?.split !== true) say('hairpin', `${inside.address} serves the token to the outside and not to the cluster (${met(inside)})`)
   if (outside !== undefined) {
     const good = outside.perAddress.filter(served)
     const bad = outside.perAddress.filter((probe) => !served(probe))
@@ -107,6 +107,16 @@ function serverDifferences ({ zone = 'the zone', parentNs, childNs, nameServers 
   const changing = nameServers.filter(({ caseChanged }) => caseChanged === true)
   if (changing.length > 0) differences.push(`${changing.map(({ name }) => name).join(', ')} does not repeat the letters of a question as they were asked, which CAs' resolvers check`)
   return differences.map((text) => ({ kind: 'delegation', text }))
+}
+
+const stateWords: Record<AddressFacts['publicState'], string> = {
+  ok: 'gets an answer', nxdomain: 'is told that the name does not exist', nodata: 'finds no address', servfail: 'gets a server failure', refused: 'is refused',
+  timeout: 'gets no answer', mixed: 'gets answers that differ', unknown: 'could not be asked'
+}
+const resolved = (addresses: string[], state: AddressFacts['publicState']): string => addresses.length > 0 ? `resolves to ${addresses.join(', ')}` : stateWords[state]
+const met = (probe: ProbeFacts): string => {
+  const worst = probe.perAddress.find(({ address, outcome }) => address === probe.address && outcome === probe.outcome)
+  return worst === undefined ? probe.outcome : describeOutcome(worst)
 }
 
 function mostCommon (values: string[]): string | undefined {
