@@ -45,6 +45,8 @@ const assignBatch = 500
 const betweenRounds: Millis = 15
 /** While alerts pour in: often enough for a first message within a second. */
 const betweenRoundsWhenBusy: Millis = 150
+/** Smaller corrections of the clock need no care. */
+const clockStep: Millis = 1_000
 /** Storms grow and end at leisure. */
 const betweenStorms: Millis = 1_000
 
@@ -66,6 +68,7 @@ export async function startDeliveries (options: DeliveriesOptions): Promise<Deli
   let timer: NodeJS.Timeout | undefined
   let ended = 0
   let storms = 0
+  let latest = clock.now()
   const outbox = new Outbox({ store, transport, config, clock, log, limits: options.limits, metrics: options.metrics, interactive }, wake)
   const outgoing = new Outgoing({ store, config, clock, log, route, metrics: options.metrics })
 
@@ -99,6 +102,12 @@ export async function startDeliveries (options: DeliveriesOptions): Promise<Deli
   }
 
   async function round (): Promise<Millis | undefined> {
+    const now = clock.now()
+    if (latest - now > clockStep) {
+      log.warn({ seconds: Math.round((latest - now) / 1000) }, 'the clock was set back: what waits keeps its wait')
+      await store.clockSetBack(latest - now)
+    }
+    latest = now
     const { threshold, window } = config.slack.storm
     const rules = {
       threshold: transport.name === 'log' ? 0 : threshold,

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import { pino } from 'pino'
 import t from 'tap'
 import { startDeliveries } from '../../src/publish/deliveries.ts'
@@ -178,3 +179,46 @@ for (const style of ['slack', 'mattermost'] as const) {
     t.equal(texts.some(text => text.includes('"blocks"')), style === 'slack')
   })
 }
+
+t.test('a clock that is set back by an hour holds nothing up', async t => {
+  const world = await deliveryWorld(t)
+  let back = 0
+  await world.again({ clock: { now: () => Date.now() - back } })
+  world.slack.fault = () => ({ is: 'status', status: 503 })
+  const [incident] = await world.fire(anAlert())
+  await world.slack.until(() => world.slack.calls.some(({ method }) => method === 'chat.postMessage'), 'a try')
+  back = 3_600_000
+  world.slack.fault = () => undefined
+  world.deliveries.wake()
+  await world.slack.until(() => world.slack.roots().length === 1, 'the message')
+  await world.diagnose(incident!)
+  await world.slack.until(() => world.slack.roots()[0]!.edits > 0, 'the edit')
+  t.equal(world.slack.roots().length, 1)
+})
+
+t.test('a store that is full while Slack answers: what was sent is not sent again', async t => {
+  const world = await deliveryWorld(t)
+  const { database } = world.store.context
+  const full = (on: boolean) => on
+    ? sql`create trigger full before update on delivery when new.state = 'sent' begin select raise(abort, 'database or disk is full'); end`.execute(database)
+    : sql`drop trigger full`.execute(database)
+  await full(true)
+  await world.fire(anAlert())
+  await world.slack.until(() => world.slack.roots().length === 1)
+  await full(false)
+  const rows = async () => (await world.deliveries.store.list({ limit: 5 })).filter(({ kind }) => kind === 'slack-root')
+  while ((await rows())[0]?.state !== 'sent') await new Promise(resolve => { setImmediate(resolve) })
+  t.match(await rows(), [{ state: 'sent', external_id: world.slack.roots()[0]!.ts }])
+  t.equal(world.slack.calls.filter(({ method }) => method === 'chat.postMessage').length, 1)
+})
+
+t.test('the same webhook twice at once is one message', async t => {
+  const { slack, fire, diagnose } = await deliveryWorld(t)
+  const ids = (await Promise.all([fire(anAlert()), fire(anAlert()), fire([anAlert(), anAlert('other-tls')])])).flat()
+  const distinct = [...new Set(ids)]
+  t.equal(distinct.length, 2)
+  await slack.until(() => slack.roots().length === 2)
+  for (const id of distinct) await diagnose(id)
+  await slack.until(() => slack.roots().every(({ edits }) => edits > 0))
+  t.equal(slack.roots().length, 2)
+})

@@ -1,6 +1,6 @@
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import formats from 'ajv-formats'
@@ -10,7 +10,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { outgoingBody, outgoingKey } from '../../src/publish/outgoing.ts'
 import { classOf } from '../../src/publish/slack/errors.ts'
-import { interactionRoutes, press, signedBySlack, type InteractivityOptions } from '../../src/publish/slack/interactivity.ts'
+import { interactionRoutes, press, signedBySlack, startSocketMode, type InteractivityOptions } from '../../src/publish/slack/interactivity.ts'
 import { slackTransport } from '../../src/publish/slack/transport.ts'
 import { chooseChannel } from '../../src/publish/routing.ts'
 import { Pace } from '../../src/publish/pace.ts'
@@ -191,4 +191,47 @@ t.test('our own webhook is signed, versioned, and fits its schema', async t => {
   const valid = ajv.compile(JSON.parse(readFileSync(new URL('../../schemas/outgoing-webhook.schema.json', import.meta.url), 'utf8')) as object)
   for (const body of bodies) t.ok(valid(body), JSON.stringify(valid.errors))
   t.ok(await findingOf(world.deliveries.store, world.config, (await world.store.incidents.get(incident!))!, Date.now()))
+})
+
+t.test('Socket Mode: a press comes over the line that we opened, is acknowledged, and does its work', async t => {
+  const frames: Record<string, unknown>[] = []
+  const sockets: Socket[] = []
+  const server = createServer((request, response) => {
+    request.resume()
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify(request.url?.endsWith('apps.connections.open') === true && request.headers.authorization === 'Bearer xapp-test' ? { ok: true, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/link` } : { ok: false, error: 'invalid_auth' }))
+  })
+  const say = (socket: Socket, value: object): void => {
+    const text = Buffer.from(JSON.stringify(value))
+    socket.write(Buffer.concat([text.length < 126 ? Buffer.from([0x81, text.length]) : Buffer.from([0x81, 126, text.length >> 8, text.length & 255]), text]))
+  }
+  const world = await deliveryWorld(t, { interactive: true, change: config => { config.slack.operators = ['U123']; config.slack.appToken = 'xapp-test' } })
+  const [incident] = await world.fire(anAlert())
+  server.on('upgrade', (request, socket: Socket) => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')}\r\n\r\n`)
+    say(socket, { type: 'hello', num_connections: 1, debug_info: { host: 'test' } })
+    say(socket, { envelope_id: 'e1', type: 'interactive', accepts_response_payload: true, payload: { type: 'block_actions', user: { id: 'U123' }, actions: [{ action_id: 'on_it', value: incident, action_ts: '1.1' }] } })
+    socket.on('data', (chunk: Buffer) => {
+      const length = chunk[1]! & 127
+      if ((chunk[0]! & 15) !== 1 || length >= 126) return
+      const mask = chunk.subarray(2, 6)
+      frames.push(JSON.parse(Buffer.from(chunk.subarray(6, 6 + length).map((byte, index) => byte ^ mask[index % 4]!)).toString()) as Record<string, unknown>)
+    })
+  })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  world.config.slack.apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/`
+  const mode = await startSocketMode({
+    config: world.config, deliveries: deliveryStore(world.store.context), audit: world.store.audit, clock: { now: Date.now }, log: pino({ level: 'silent' }), lookAgain: async () => {}, wake: () => { world.deliveries.wake() }
+  })
+  t.teardown(async () => {
+    await mode?.stop()
+    for (const socket of sockets) socket.destroy()
+    server.closeAllConnections()
+    server.close()
+  })
+  await world.slack.until(() => JSON.stringify(world.slack.roots()[0]?.blocks ?? '').includes('<@U123> is on it'), 'who is on it')
+  t.match(frames, [{ envelope_id: 'e1' }])
+  t.match(await world.store.audit.list(incident!), [{ actor: 'U123', action: 'on_it' }])
 })

@@ -129,6 +129,8 @@ export interface DeliveryStore {
   touch (incident: string, payload: DeliveryPayload): Promise<void>
   /** Puts a row back that was not claimed: its root is not there yet. */
   postpone (id: string, at: Millis): Promise<void>
+  /** Our clock was set back: what waits and what is leased keeps its wait, and not the time on the old clock. */
+  clockSetBack (by: Millis): Promise<void>
   /** Everything that waits because of an outage is due now. */
   hasten (targets?: string[]): Promise<void>
   insert (rows: NewDelivery[]): Promise<void>
@@ -343,6 +345,14 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
 
     async postpone (id, at) {
       await database.updateTable('delivery').set({ run_at: at }).where('id', '=', id).where('lease_until', 'is', null).execute()
+    },
+
+    async clockSetBack (by) {
+      // Replicas on one database share its times: there the others go on, and one clock says nothing about them.
+      if (context.dialect !== 'sqlite') return
+      const now = clock.now()
+      await database.updateTable('delivery').set(row => ({ run_at: row('run_at', '-', by) })).where('run_at', '>', now).where('run_at', '<', never).execute()
+      await database.updateTable('delivery').set(row => ({ lease_until: row('lease_until', '-', by) })).where('lease_until', '>', now).execute()
     },
 
     async hasten (targets) {
