@@ -303,3 +303,39 @@ t.test('vantages: the table and the differences it names', (t) => {
   t.strictSame(kinds({ dns: [...both, dns('authoritative', 'ns1', name, 'A', ['203.0.113.10']), dns('authoritative', 'ns2', name, 'A', ['203.0.113.99'])] }), ['partial-propagation'])
   t.end()
 })
+
+t.test('a CAA question that nobody could ask is not a failed lookup', (t) => {
+  const of = (...looks: DnsLook[]) => caaFacts(context({ dns: looks }), overHttp)
+  const parent = dns('public', '1.1.1.1', 'example.com', 'CAA', ['0 issue "other.example"'])
+  const cases: [string, ReturnType<typeof of>, object][] = [
+    ['silence on one question of a resolver that answers', of(dns('public', '1.1.1.1', name, 'CAA', 'timeout'), parent), { value: { lookupFailed: { name, what: 'query timed out' } } }],
+    ['a resolver that is silent altogether', of(dns('public', '8.8.8.8', name, 'CAA', 'timeout'), parent), { is: 'unavailable' }],
+    ['no way to the resolver', of(dns('public', '1.1.1.1', name, 'CAA', 'unreachable'), parent), { is: 'unavailable' }],
+    ['cut short', of({ ...dns('public', '1.1.1.1', name, 'CAA', 'timeout'), failure: undefined }, parent), { is: 'unavailable' }],
+    ['the zone\'s own servers stand in for silent resolvers', of(dns('public', '1.1.1.1', name, 'CAA', 'unreachable'), dns('authoritative', 'ns1 (203.0.113.53)', name, 'CAA', ['0 issue ";"'])), { value: { foundAt: name } }],
+    ['a server that fails on CAA is named', of(dns('public', '1.1.1.1', name, 'CAA', [], { rcode: 'SERVFAIL' }), dns('authoritative', 'ns1 (203.0.113.53)', name, 'CAA', [], { rcode: 'NOTIMP' })), { value: { lookupFailed: { what: 'SERVFAIL' }, evidence: [{ text: 'SERVFAIL' }, { ref: /ns1/, text: 'NOTIMP' }] } }]
+  ]
+  for (const [title, fact, wanted] of cases) t.match(fact, wanted, title)
+  t.end()
+})
+
+t.test('servers of one zone that do not behave alike, and a parent that says otherwise', (t) => {
+  const soa = 'ns1.example.com admin.example.com 7 7200 900 1209600 300'
+  const [one, other] = ['ns1.example.com (203.0.113.53)', 'ns2.example.com (203.0.113.54)']
+  const server = (label: string, more: Parameters<typeof dns>[5] = {}, data: string[] | DnsFailure = [soa]) => dns('authoritative', label, 'example.com', 'SOA', data, { aa: true, ...more })
+  const common = [dns('public', '1.1.1.1', 'example.com', 'SOA', [soa]), server(one), server(other)]
+  const differences = (...looks: DnsLook[]): string[] => {
+    const all = context({ dns: [...common, ...looks] })
+    const none = unavailable('not asked')
+    return vantageTable({ addresses: none, txt: none, delegation: delegationFacts(all, overHttp), probeFromCluster: none, probeFromOutside: none, caRecord: seen({ status: 'invalid', hops: [], addressChanged: false, evidence: [] }) })?.differences.map(({ text }) => text) ?? []
+  }
+  const strict = server(one, { overTcp: true })
+  const changing = { ...server(other, { overTcp: true }), look: seen({ rcode: 'NOERROR', answers: [], authority: [], aa: true, ad: false, caseChanged: true as const }) }
+  t.strictSame(differences(strict, server(other, { overTcp: true })), [])
+  t.match(differences(strict, server(other, { overTcp: true }, 'timeout')), [/^ns2\.example\.com answers over UDP and not over TCP/])
+  t.strictSame(differences(server(one, { overTcp: true }, 'timeout'), server(other, { overTcp: true }, 'timeout')), [], 'no TCP at all may be our own side')
+  t.match(differences(strict, changing), [/^ns2\.example\.com does not repeat the letters/])
+  const ns = (label: string, names: string[]) => dns('authoritative', label, 'example.com', 'NS', names)
+  t.match(differences(ns('a.gtld.example (203.0.113.55)', ['ns1.example.com', 'old.example.net']), ns(one, ['ns1.example.com', 'ns2.example.com'])), [/parent delegates example\.com also to old\.example\.net, .*also names ns2\.example\.com/])
+  t.end()
+})
