@@ -48,7 +48,7 @@ export function renderThread (finding: Finding): RenderedMessage {
   for (const { name, rows, differences } of finding.vantages.slice(0, 3)) {
     if (differences.length > 0) entries.push({ block: paragraph(bold(`${name}, seen from each place: `), plain(clip(differences.join(' '), 700))) })
     const odd = rows.filter(({ agrees }) => !agrees)
-    if (odd.length > 0 && rows.length > odd.length) entries.push({ block: bullets([...odd.slice(0, 5), ...rows.filter(({ agrees }) => agrees).slice(0, 2)].map(({ vantage, addresses, answer, agrees }) => [bold(`${agrees ? '=' : '≠'} ${vantage}: `), plain(clip([addresses, answer].filter(part => part !== '').join(', '), 200))])) })
+    if (differences.length > 0 && odd.length > 0 && rows.length > odd.length) entries.push({ block: bullets([...odd.slice(0, 5), ...rows.filter(({ agrees }) => agrees).slice(0, 2)].map(({ vantage, addresses, answer, agrees }) => [bold(`${agrees ? '=' : '≠'} ${vantage}: `), plain(clip([addresses, answer].filter(part => part !== '').join(', '), 200))])) })
   }
   if (finding.fallback.length > 0) {
     entries.push({ block: paragraph(bold(`No cause in ${finding.searched}. `), plain('What the runbook advises, and what is already known:')) })
