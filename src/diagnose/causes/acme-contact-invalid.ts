@@ -15,7 +15,8 @@ export default defineCause({
   ],
   texts: [
     { in: everywhere, match: 'error:(invalidcontact|invalidemail|unsupportedcontact)|validating contact', confidence: 'proven' },
-    { in: everywhere, match: 'contact email|contact scheme|too many contacts|unable to parse email address|invalid (contact|e-?mail)', when: { wrapper: withTheCa }, unless: 'csr', confidence: 'proven' }
+    { in: everywhere, match: 'contact email|contact scheme|too many contacts|unable to parse email address|invalid (contact|e-?mail)', when: { wrapper: withTheCa }, unless: 'csr', confidence: 'proven' },
+    { in: everywhere, match: '\\b(contact|e-?mail)( address)?\\b.{0,60}\\b(not (a )?valid|not (allowed|supported|accepted)|malformed|forbidden|rejected|required)\\b', when: { wrapper: ['account', 'issuer'] }, unless: 'csr', confidence: 'likely' }
   ],
   related: ['acme-account-invalid']
 })

@@ -1,5 +1,5 @@
 import { defineCause } from '../cause.ts'
-import { everywhere } from '../sources.ts'
+import { everywhere, withTheCa } from '../sources.ts'
 
 /** The CA wants an account that it knows (external account binding) and does not accept what the issuer offers. */
 export default defineCause({
@@ -21,7 +21,9 @@ export default defineCause({
     { in: everywhere, match: 'key identifier was not recognized|unknown external account|references an? (unknown )?key|failed to verify eab|\\beab\\b.{0,30}(invalid|expired|unknown|revoked)|external account.{0,60}(invalid|expired|revoked|verification (failed|error))', confidence: 'proven' },
     { in: everywhere, match: 'external account binding (key )?(data|from secret)|failed to (decode|encode|find|get) external account binding|failed to encode external account', confidence: 'proven' },
     { in: ['issuer', 'event', 'log'], match: 'failed to register acme account:? ?.{0,20}secrets? "[^"]+" not found', confidence: 'proven' },
-    { in: everywhere, match: 'access_denied.{0,10}invalid_key|access_denied_invalid_key', confidence: 'likely' }
+    { in: everywhere, match: 'access_denied.{0,10}invalid_key|access_denied_invalid_key', confidence: 'likely' },
+    // Whatever a CA says of the binding that did not work, as long as it does not speak of itself.
+    { in: everywhere, match: '(\\beab\\b|external account).{0,80}(\\bnot\\b|fail|disabled|deactivated|inactive|expired|revoked|bound to|mismatch|unknown|wrong|incorrect|used up|exhausted)|(error|fail\\w*|unable|cannot|invalid|wrong|unknown|expired|mismatch|verif\\w+).{0,60}(\\beab\\b|external account)', unless: 'time[d]?[ -]?out|unavailable|database|connection|awaiting|deadline', when: { wrapper: withTheCa }, confidence: 'likely' }
   ],
   related: ['acme-account-invalid']
 })

@@ -25,7 +25,10 @@ export default defineCause({
     { in: everywhere, match: 'value is an ip address|does not permit (ip address|dns) identifiers|ip address is (invalid|in a reserved)|unsupported identifier|disabled this identifier type|invalid identifier type', unless: 'redirect', confidence: 'proven' },
     { in: everywhere, match: 'will not issue certificate for name|not allowed by (this|the) role', confidence: 'proven' },
     { in: everywhere, match: 'error:unsupportedidentifier', confidence: 'proven' },
-    { in: everywhere, match: '.', when: { problem: ['rejectedIdentifier', 'unsupportedIdentifier'] }, unless: 'did not match|profile|will not issue certificates for the identifier', confidence: 'likely' },
+    { in: everywhere, match: '.', when: { problem: ['rejectedIdentifier', 'unsupportedIdentifier'] }, unless: 'did not match|profile|will not issue certificates for the identifier|(more than|at most|maximum( of)?|limit of|up to) \\d+|number of (identifiers|names|domains|sans)', confidence: 'likely' },
+    // An account that is good for other names only, in any CA's words.
+    { in: everywhere, match: '\\b(domain|identifier|name|fqdn)\\b.{0,80}\\b(not (been )?(allowed|permitted|authori[sz]ed|(pre-?)?approved|delegated|enabled|pre-?validated|covered)|not in the (list|set)|(is|are|been) (blocked|banned|blacklisted|denied|restricted))\\b', unless: 'profile|caa|csr|too many|more than|limit|deactivated|common name|key authorization', when: { wrapper: ['order-create'] }, confidence: 'likely' },
+    { in: everywhere, match: '\\bnot (authori[sz]ed|allowed|permitted|entitled|approved|validated)\\b.{0,60}\\b(domain|identifier|fqdn)\\b|\\b(invalid|malformed|illegal|unsupported|disallowed) (domain|dns name|hostname|host name|identifier)\\b|\\b(domain|identifier|tld)\\b.{0,40}\\b(unsupported|illegal|not (a )?valid)\\b|unsupported tld', unless: 'profile|caa|csr|contact|e-?mail|common name|key identifier|not(before|after)|too many|more than|limit', when: { wrapper: ['order-create'] }, confidence: 'likely' },
     // step-ca says the same of a wrong key authorization.
     { in: everywhere, match: 'will not issue certificates for the identifier', confidence: 'possible' }
   ],

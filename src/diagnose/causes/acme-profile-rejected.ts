@@ -17,7 +17,7 @@ export default defineCause({
     { do: 'Then start a new attempt.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
   ],
   texts: [
-    { in: everywhere, match: 'profile name .{1,80} not recognized|unrecognized profile|not permitted to use certificate profile|error:invalidprofile', confidence: 'proven' },
+    { in: everywhere, match: 'profile name .{1,80} not recognized|unrecognized profile|not permitted to use certificate profile|error:invalidprofile|invalid profile requested|no such (certificate )?profile', confidence: 'proven' },
     { in: everywhere, match: 'certificate authority does not (support profiles|advertise a profile)', confidence: 'proven' },
     { in: everywhere, match: 'profile .{1,60}(unknown|unsupported|not (supported|allowed|offered|available))', when: { wrapper: withTheCa }, unless: 'identifiers', confidence: 'likely' }
   ],

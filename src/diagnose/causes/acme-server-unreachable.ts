@@ -40,7 +40,9 @@ export default defineCause({
 
   examine ({ hits, issuer, directory, order }) {
     const about = valueIn(issuer)
-    const mine = hits.filter(({ text, rule }) => rule.confidence === 'possible' || isAboutAcmeServer(text, about))
+    // A problem document is an answer: what it quotes happened behind the CA. A proxy may have spoilt the question.
+    const answered = ({ text, rule }: typeof hits[number]): boolean => (text.problem?.type ?? '') !== '' && rule.variant !== 'proxy'
+    const mine = hits.filter(hit => !answered(hit) && (hit.rule.confidence === 'possible' || isAboutAcmeServer(hit.text, about)))
     const [best] = mine
     if (best !== undefined) {
       const variant = best.rule.variant ?? 'timeout'

@@ -1,5 +1,5 @@
 import { defineCause } from '../cause.ts'
-import { everywhere, ofOthers } from '../sources.ts'
+import { everywhere, ofOthers, withTheCa } from '../sources.ts'
 
 /** The order holds more names than the CA, or its profile, puts into one certificate. */
 export default defineCause({
@@ -17,7 +17,8 @@ export default defineCause({
   ],
   texts: [
     { in: everywhere, match: 'cannot contain more than \\d+ (dns )?(identifiers|names|domains)|too many (dns )?(identifiers|names|domains|sans)\\b', when: { notWrapper: ofOthers }, confidence: 'proven' },
-    { in: everywhere, match: 'cumulative length of all identifier|identifier count is not at minimum|(maximum|max) (number|count) of (identifiers|names|sans|domains)', confidence: 'proven' }
+    { in: everywhere, match: 'cumulative length of all identifier|identifier count is not at minimum|(maximum|max) (number|count) of (identifiers|names|sans|domains)', confidence: 'proven' },
+    { in: everywhere, match: '(more than|at most|maximum( of)?|limit( of)?|up to|exceeds) \\d+ (dns |domain |host ?)?(identifiers|names|domains|sans|subject)\\b|(number|count|amount) of (dns |domain |host ?)?(identifiers|names|domains|sans)\\b[\\w ]{0,24}(exceed|greater|above|larger|limit|too (high|large|many))', when: { wrapper: withTheCa }, unless: 'certificates (per|for)|per (week|day|hour)', confidence: 'likely' }
   ],
   examine ({ hits, certificate }) {
     const [best, ...rest] = hits

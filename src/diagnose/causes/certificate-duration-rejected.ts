@@ -1,5 +1,5 @@
 import { defineCause } from '../cause.ts'
-import { andObjects, ofOthers } from '../sources.ts'
+import { andObjects, ofOthers, withTheCa } from '../sources.ts'
 
 /** The wanted lifetime is refused; many CAs do not let the client choose it at all. */
 export default defineCause({
@@ -17,6 +17,7 @@ export default defineCause({
   texts: [
     { in: andObjects, match: 'notbefore and notafter are not supported', confidence: 'proven' },
     { in: andObjects, match: 'requested duration of .{1,80}(more|less) than the authorized|requested certificate (notafter|notbefore|duration)|notafter .{1,80}(too far|beyond|exceeds|after the)|(validity|duration).{0,40}(exceeds|longer than) the maximum', when: { notWrapper: ofOthers }, confidence: 'proven' },
+    { in: andObjects, match: '\\bnot(after|before)\\b.{0,60}\\b(not (supported|allowed|accepted|permitted)|invalid|must|longer|outside)|\\b(validity|duration|lifetime|ttl)\\b.{0,60}\\b(exceeds?|longer|greater|larger|above|too long|not (allowed|supported|permitted)|outside)\\b', unless: 'notbefore and notafter are not supported|nonce|token', when: { wrapper: withTheCa }, confidence: 'likely' },
     { in: andObjects, match: 'certificate duration must be greater than|spec\\.(duration|renewbefore)\\w*: invalid value', confidence: 'proven' }
   ],
   related: ['acme-profile-rejected']

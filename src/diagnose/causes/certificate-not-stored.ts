@@ -20,6 +20,7 @@ export default defineCause({
   texts: [
     { in: andObjects, match: 'keystorepasswordsecretnotfound|(keystore|pkcs ?#?12|jks).{0,80}(password|secret).{0,80}(not found|missing|empty)|failed to (fetch|get) .{0,30}keystore', confidence: 'proven' },
     { in: andObjects, match: 'secret "[^"]+" is invalid: (data|type): |field is immutable when .?immutable.? is set', confidence: 'proven' },
+    { in: andObjects, match: '(error|fail\\w*)( to)? (encod|generat|creat|writ|build)\\w* .{0,24}(keystore|pkcs ?#?12|jks)\\b', unless: 'not found|missing|empty', confidence: 'proven' },
     { in: andObjects, match: 'secrets "[^"]+" is forbidden: (exceeded quota|user )|secrets is forbidden: user', confidence: 'likely' },
     { in: andObjects, match: 'etcdserver: request is too large|pem data was larger than the maximum|must have at most 1048576 bytes|certificate .{0,40}exceeds (the )?(maximum|max) size', confidence: 'likely' }
   ],
