@@ -57,6 +57,8 @@ const rows: Row[] = [
   ['the CA has an internal error', acmeCaUnavailable, says('error creating new order: 500 urn:ietf:params:acme:error:serverInternal: Error creating new order'), 'proven'],
   ['the CA cannot log certificates', acmeCaUnavailable, says('acme: order  status: invalid; problem: 500 urn:ietf:params:acme:error:serverInternal: Error finalizing order :: Unable to meet CA SCT embedding requirements', 'order-finalize'), 'proven'],
   ['a CA that wraps a refused key into serverInternal is not down', acmeCaUnavailable, says('500 urn:ietf:params:acme:error:serverInternal: failed to request certificate, {"errors":[{"code":"access_denied|access_denied_invalid_key"}]}'), 'not-applicable'],
+  ['a CA that wraps a refused binding into serverInternal is not down', acmeCaUnavailable, says('500 urn:ietf:params:acme:error:serverInternal: error validating eab: key is bound to another account', 'account'), 'not-applicable'],
+  ['a CA that wraps a refused duration into serverInternal is not down', acmeCaUnavailable, says('500 urn:ietf:params:acme:error:serverInternal: requested duration of 2160h0m0s is more than the authorized maximum certificate duration of 24h1m0s', 'order-finalize'), 'not-applicable'],
   ['a 503 page is its front server\'s', acmeCaUnavailable, says('error creating new order: 503 : <html>Service Unavailable</html>'), 'likely'],
   ['a directory that answers 502 now, while the issuer is not ready', acmeCaUnavailable, aCase({ facts: { issuer: notReady, directory: aDirectory({ reachable: false, status: 502 }) } }), 'likely'],
   ['a directory that answers 502 after the order was decided is a hint only', acmeCaUnavailable, aCase({ facts: { directory: aDirectory({ reachable: false, status: 502 }), order: accepted } }), 'hint'],
@@ -72,6 +74,7 @@ const rows: Row[] = [
   ['the proxy wants a login', acmeServerUnreachable, says(`Failed to register ACME account: ${directoryUrl}Proxy Authentication Required`, 'account'), 'proven proxy'],
   ['the proxy\'s own name is not resolved', acmeServerUnreachable, says(`Failed to register ACME account: ${directoryUrl}proxyconnect tcp: dial tcp: lookup proxy.corp.example on 10.96.0.10:53: no such host`, 'account'), 'proven proxy'],
   ['the handshake does not end', acmeServerUnreachable, says(`Failed to register ACME account: ${directoryUrl}net/http: TLS handshake timeout`, 'account'), 'proven tls-handshake'],
+  ['a CA that answers that its own back end refused was reached', acmeServerUnreachable, aCase({ facts: { issuer: anIssuer() }, texts: [aText('500 urn:ietf:params:acme:error:serverInternal: failed to sign: backend CA connection refused', { wrapper: 'order-finalize', source: 'order', problem: { type: 'serverInternal', detail: '', secondary: false, subproblems: [] } })] }), 'not-applicable'],
   ['a self-check that is refused is not about the CA', acmeServerUnreachable, aCase({ facts: { issuer: anIssuer() }, texts: [aText('failed to perform self check GET request \'http://shop.example.com/.well-known/acme-challenge/x\': dial tcp 203.0.113.10:80: connect: connection refused', { wrapper: 'self-check' })] }), 'not-applicable'],
   ['a DNS provider that times out is not the CA', acmeServerUnreachable, aCase({ facts: { issuer: anIssuer() }, texts: [aText('Error presenting challenge: Get "https://api.cloudflare.com/client/v4/zones": dial tcp 198.51.100.9:443: i/o timeout', { wrapper: 'present' })] }), 'not-applicable'],
   ['an admission webhook that is refused is not the CA', acmeServerUnreachable, says('Internal error occurred: failed calling webhook "webhook.cert-manager.io": Post "https://cert-manager-webhook.cert-manager.svc:443/validate": dial tcp 10.0.0.1:443: connect: connection refused', 'request'), 'not-applicable'],
@@ -112,6 +115,7 @@ const rows: Row[] = [
   ['a blocked name', acmeIdentifierRejected, says('400 urn:ietf:params:acme:error:rejectedIdentifier: Error creating new order :: Cannot issue for "a": The ACME server refuses to issue a certificate for this domain name, because it is forbidden by policy'), 'proven'],
   ['an address where none is allowed', acmeIdentifierRejected, says('400 urn:ietf:params:acme:error:rejectedIdentifier: Default profile does not permit IP address identifiers.'), 'proven'],
   ['a role that does not allow the name', acmeIdentifierRejected, says('400 urn:ietf:params:acme:error:rejectedIdentifier: role (web) will not issue certificate for name a.example'), 'proven'],
+  ['a name that the account is not good for', acmeIdentifierRejected, says('403 urn:ietf:params:acme:error:unauthorized: this account is not authorized to request certificates for domain a.example'), 'likely'],
   ['a policy of the cluster that forbids a pod is not the CA\'s', acmeIdentifierRejected, aCase({ texts: [aText('pods "cm-acme-http-solver-abcde" is forbidden by policy', { wrapper: 'present' })] }), 'not-applicable'],
   ['a generic word of step-ca', acmeIdentifierRejected, says('acme: authorization error for a.example: 400 urn:ietf:params:acme:error:rejectedIdentifier: The server will not issue certificates for the identifier', 'authorization'), 'possible'],
   ['a contact with a bad domain is another matter', acmeIdentifierRejected, says('400 urn:ietf:params:acme:error:invalidContact: contact email "a@b.op" has invalid domain : Domain name does not end with a valid public suffix (TLD)', 'account'), 'not-applicable'],
@@ -138,6 +142,8 @@ const rows: Row[] = [
   ['remote CAA is another matter', acmeSecondaryValidationFailed, says('400 urn:ietf:params:acme:error:caa: During secondary validation: While processing CAA for a.example: CAA record for a.example prevents issuance', 'authorization'), 'not-applicable'],
 
   ['too many names', acmeTooManyNames, aCase({ facts: { certificate: aCertificate() }, texts: [aText('400 urn:ietf:params:acme:error:malformed: Error creating new order :: Order cannot contain more than 100 identifiers', { wrapper: 'order-create' })] }), 'proven'],
+  ['too many names, in words of another CA', acmeTooManyNames, aCase({ facts: { certificate: aCertificate() }, texts: [aText('400 urn:ietf:params:acme:error:malformed: Number of identifiers exceeds the limit of 25', { wrapper: 'order-create' })] }), 'likely'],
+  ['a number of certificates is no number of names', acmeTooManyNames, aCase({ facts: { certificate: aCertificate() }, texts: [aText('429 urn:ietf:params:acme:error:rateLimited: limit of 50 certificates per registered domain reached', { wrapper: 'order-create' })] }), 'not-applicable'],
   ['too many names, in older words', acmeTooManyNames, aCase({ facts: { certificate: aCertificate() }, texts: [aText('400 urn:ietf:params:acme:error:malformed: Order cannot contain more than 100 DNS names', { wrapper: 'order-create' })] }), 'proven'],
   ['few names', acmeTooManyNames, limited('too many certificates (5) already issued for "a"'), 'not-applicable'],
 
@@ -146,6 +152,7 @@ const rows: Row[] = [
   ['a profile that is offered', acmeProfileRejected, aCase({ facts: { order: anOrder({ profile: 'tlsserver' }), directory: aDirectory({ profiles: ['classic', 'tlsserver'] }) } }), 'ruled-out'],
   ['no profile asked for', acmeProfileRejected, aCase({ facts: { order: anOrder(), directory: aDirectory() } }), 'not-applicable'],
 
+  ['the authorization is not known any more', acmeAuthorizationExpired, says('404 urn:ietf:params:acme:error:malformed: Authorization not found', 'accept'), 'proven'],
   ['the authorization expired', acmeAuthorizationExpired, aCase({ texts: [aText('Error accepting challenge: 404 urn:ietf:params:acme:error:malformed: Expired authorization', { wrapper: 'accept' })] }), 'proven'],
   ['the challenge is called expired', acmeAuthorizationExpired, aCase({ about: { challenge: aChallenge({ state: 'expired' }) } }), 'likely'],
   ['it is called expired, nobody said why, and the Order was never told', acmeAuthorizationExpired, aCase({ about: { challenge: aChallenge({ state: 'expired' }) }, facts: { order: anOrder({ state: 'pending' }) } }), 'hint'],

@@ -37,6 +37,9 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves the EAB Secret to the account', text: 'failed to get External Account Binding key from secret: secrets "eab" not found', source: 'issuer', wrapper: 'account', answer: 'not-applicable' }
   ],
   'dns01-credentials-rejected': [
+    { it: 'understands a log-in that fails at a provider that it never met', text: 'login failed, check username and customer number', answer: 'found', confidence: 'likely' },
+    { it: 'leaves a log-in that no connection reached to the provider', text: 'unable to log in: Post "https://api.provider.example/rpc": EOF', answer: 'not-applicable' },
+    { it: 'leaves an address that is not on the list to permissions', text: 'this IP is not whitelisted for this key: request failed with 401', answer: 'not-applicable' },
     { it: 'understands a provider that it never met', text: 'the supplied API credentials were rejected', answer: 'found', confidence: 'likely' },
     { it: 'reads a remote procedure call', text: 'rpc error: code = Unauthenticated desc = The token is invalid', answer: 'found', confidence: 'proven' },
     { it: 'finds the newline at the end of a token', text: 'net/http: invalid header field value "Bearer abc\\n" for key Authorization', answer: 'found', confidence: 'proven' },
@@ -53,6 +56,9 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves the CA\'s own unauthorized alone', text: 'acme: authorization error for shop.example.com: 403 urn:ietf:params:acme:error:unauthorized: Incorrect TXT record', wrapper: 'authorization', answer: 'not-applicable' }
   ],
   'dns01-permission-denied': [
+    { it: 'understands an address that is not on a list', text: 'this IP is not whitelisted for this key: request failed with 401', answer: 'found', confidence: 'likely' },
+    { it: 'takes what is not allowed for a while as no matter of rights', text: 'request not allowed while zone transfer is running', answer: 'not-applicable' },
+    { it: 'takes a 404 as no matter of rights', text: '404 Not Found: the action is not allowed, a parent was not found', answer: 'not-applicable' },
     { it: 'understands a provider that it never met', text: 'you don\'t have permission to edit this zone', answer: 'found', confidence: 'likely' },
     { it: 'reads a remote procedure call', text: 'rpc error: code = PermissionDenied desc = Permission denied to folder', answer: 'found', confidence: 'likely' },
     { it: 'finds a token that may only read', text: 'failed to add record: token only allows read access (token_readonly, 9c1)', answer: 'found', confidence: 'proven' },
@@ -72,6 +78,9 @@ const tables: Record<string, Row[]> = {
     { it: 'says nothing of other texts', text: 'AccessDenied', answer: 'not-applicable' }
   ],
   'dns01-zone-not-found': [
+    { it: 'understands a provider that does not have the domain', text: 'the domain name is not in your account', answer: 'found', confidence: 'likely' },
+    { it: 'leaves a server that fails inside to the provider', text: 'error 500: database error while reading zone example.com: record table missing', answer: 'not-applicable' },
+    { it: 'leaves an API that is not trusted to the provider', text: 'Put "https://pdns.corp.example/api/v1/servers/localhost/zones": tls: failed to verify certificate: x509: certificate signed by unknown authority', answer: 'not-applicable' },
     { it: 'understands a provider that it never met', text: 'example.com is not managed by this account', answer: 'found', confidence: 'likely' },
     { it: 'reads a missing domain behind its records', text: 'GET https://api.digitalocean.com/v2/domains/sub.example.com/records?type=TXT: 404 (request "5c") Resource not found', answer: 'found', confidence: 'likely' },
     { it: 'steps back when only the cluster knows the zone', text: 'GET https://api.digitalocean.com/v2/domains/sub.example.com/records?type=TXT: 404 (request "5c") Resource not found', about: { delegation: aDelegation({ clusterZone: 'sub.example.com', publicZone: 'example.com' }) }, answer: 'found', confidence: 'possible' },
