@@ -56,6 +56,7 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves the CA\'s own unauthorized alone', text: 'acme: authorization error for shop.example.com: 403 urn:ietf:params:acme:error:unauthorized: Incorrect TXT record', wrapper: 'authorization', answer: 'not-applicable' }
   ],
   'dns01-permission-denied': [
+    { it: 'understands a key that is not permitted something', text: 'key is not permitted to update host _acme-challenge.example.com', answer: 'found', confidence: 'likely' },
     { it: 'understands an address that is not on a list', text: 'this IP is not whitelisted for this key: request failed with 401', answer: 'found', confidence: 'likely' },
     { it: 'takes what is not allowed for a while as no matter of rights', text: 'request not allowed while zone transfer is running', answer: 'not-applicable' },
     { it: 'takes a 404 as no matter of rights', text: '404 Not Found: the action is not allowed, a parent was not found', answer: 'not-applicable' },
@@ -93,6 +94,7 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves the CA\'s NXDOMAIN alone', text: '400 urn:ietf:params:acme:error:dns: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.shop.example.com - check that a DNS record exists for this domain', wrapper: 'authorization', answer: 'not-applicable' }
   ],
   'dns01-wrong-hosted-zone': [
+    { it: 'takes none found for no second zone', text: 'found 0 zones for example.com. in the account', answer: 'not-applicable' },
     { it: 'finds a name that the zone does not hold', text: 'api error InvalidChangeBatch: [RRSet with DNS name _acme-challenge.shop.example.com. is not permitted in zone example.net.]', answer: 'found', confidence: 'likely' },
     { it: 'finds a record that only the cluster sees', about: { challenge: presented, txt: aTxt({ servers: [server('cluster', '10.96.0.10', ['expected']), server('authoritative', 'ns1', [])] }) }, answer: 'found', confidence: 'likely' },
     { it: 'is ruled out by the record in the public zone', about: { challenge: presented, txt: aTxt({ servers: [server('cluster', '10.96.0.10', ['expected']), server('authoritative', 'ns1', ['expected'])] }) }, answer: 'ruled-out' },
