@@ -10,7 +10,7 @@ import { eventually, freePort } from '../support/real-alertmanager.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
-t.test('two replicas on PostgreSQL: every alert goes to both, one is killed, each incident is one message', { timeout: 110_000 }, async t => {
+t.test('two replicas on PostgreSQL: every alert goes to both, one is killed, each incident is one message', { timeout: 240_000 }, async t => {
   const databaseDir = mkdtempSync(join(tmpdir(), 'acme-triage-replicas-'))
   const home = mkdtempSync(join(tmpdir(), 'acme-triage-replicas-home-'))
   t.teardown(() => { for (const directory of [databaseDir, home]) rmSync(directory, { recursive: true, force: true }) })
@@ -24,7 +24,8 @@ t.test('two replicas on PostgreSQL: every alert goes to both, one is killed, eac
     database = server
   } catch (error) {
     if (process.env.CI === 'true') throw error
-    return t.comment(`no PostgreSQL here: ${String(error)}`)
+    t.pass('two replicas on PostgreSQL', { skip: `no PostgreSQL here: ${String(error)}` })
+    return
   }
   const slack = await startFakeSlack()
   const children: ChildProcess[] = []
