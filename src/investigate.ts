@@ -2,6 +2,7 @@ import { subjectHints } from './accept/subject.ts'
 import type { OutsideClients } from './collect/outside-clients.ts'
 import { collect, type Recordings } from './collect/run.ts'
 import { correlate } from './correlate/correlate.ts'
+import type { Cause } from './diagnose/cause.ts'
 import { causes as catalogue } from './diagnose/index.ts'
 import { loadLocalCauses } from './diagnose/local-causes.ts'
 import { policyFaults } from './diagnose/policy.ts'
@@ -36,16 +37,18 @@ export function buildInvestigate (config: Config, clients: LookClients, clock: C
 }
 
 /** The catalogue compiled, with the site's own modules. One that is at fault is left out; `causes test DIR` says why. */
-export async function compileCatalogue ({ causes, causesDirectory }: Config): Promise<Diagnoser> {
-  const local = causesDirectory === undefined ? [] : (await loadLocalCauses(causesDirectory, catalogue)).causes
-  return buildDiagnoser([...catalogue, ...local], causes)
+export async function compileCatalogue (config: Config): Promise<Diagnoser> {
+  return buildDiagnoser(await withLocalCauses(config), config.causes)
 }
 
 /** Refuses a policy for causes or thresholds that do not exist: a typing error must not switch anything off in silence. */
-export async function checkPolicy ({ causes, causesDirectory }: Config): Promise<void> {
-  const local = causesDirectory === undefined ? [] : (await loadLocalCauses(causesDirectory, catalogue)).causes
-  const [fault] = policyFaults(causes, [...catalogue, ...local])
+export async function checkPolicy (config: Config): Promise<void> {
+  const [fault] = policyFaults(config.causes, await withLocalCauses(config))
   if (fault !== undefined) throw new TriageError('CONFIG_INVALID', { where: fault.path, why: fault.why, fix: 'acme-triage causes lists the catalogue with its thresholds.' })
+}
+
+async function withLocalCauses ({ causesDirectory }: Config): Promise<readonly Cause[]> {
+  return causesDirectory === undefined ? catalogue : [...catalogue, ...(await loadLocalCauses(causesDirectory, catalogue)).causes]
 }
 
 async function diagnoserOf (config: Config): Promise<Diagnoser> {

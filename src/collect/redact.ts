@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { adler32 } from '../shared/adler32.ts'
 import { redactText } from '../shared/redact.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { Observations } from '../shared/types/observations.ts'
@@ -121,11 +122,4 @@ function relabel (object: KubeObject, secrets: ReadonlyMap<string, string>): Kub
     metadata: value === undefined ? object.metadata : { ...object.metadata, labels: { ...object.metadata.labels, [tokenLabel]: renamed(value) } },
     ...(selected === '' ? {} : { spec: { ...object.spec, selector: { ...(object.spec?.selector as Record<string, string>), [tokenLabel]: renamed(selected) } } })
   }
-}
-
-/** The checksum that cert-manager labels solver objects with (pkg/issuer/acme/http/pod.go). */
-export function adler32 (value: string): number {
-  let [a, b] = [1, 0]
-  for (const byte of Buffer.from(value)) { a = (a + byte) % 65_521; b = (b + a) % 65_521 }
-  return b * 65_536 + a
 }

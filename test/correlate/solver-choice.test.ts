@@ -1,5 +1,5 @@
 import t from 'tap'
-import { adler32 } from '../../src/correlate/facts/adler32.ts'
+import { adler32 } from '../../src/shared/adler32.ts'
 import { chooseSolver, overridesOf, type ChoiceInput } from '../../src/correlate/facts/solver-picker.ts'
 
 const http = (name: string, selector?: Record<string, unknown>) => ({ http01: { ingress: { ingressClassName: name } }, ...selector === undefined ? {} : { selector } })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
-import { adler32 } from '../../src/correlate/facts/adler32.ts'
+import { adler32 } from '../../src/shared/adler32.ts'
 import { mapMaterial, mapObjects, objectsOf, textAt, textsAt, type Material } from './material.ts'
 
 /** Names that mean something to Kubernetes, cert-manager or the texts of programs. */

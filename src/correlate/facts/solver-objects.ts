@@ -1,7 +1,7 @@
 import type { Condition, KubeObject } from '../../shared/types/kubernetes.ts'
 import type { SolverFacts } from '../../shared/types/case.ts'
 import type { Evidence } from '../../shared/types/common.ts'
-import { adler32 } from './adler32.ts'
+import { adler32 } from '../../shared/adler32.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { annotationsOf, at, conditions, fields, fieldsList, labelsOf, nameOf, string, stringMap, strings, type Fields } from './fields.ts'
 

@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { domainToASCII } from 'node:url'
 import packet from 'dns-packet'
-import type { DnsRecord, DnsType } from '../types/observations.ts'
+import type { DnsAnswer, DnsRecord, DnsType } from '../types/observations.ts'
 
 export interface DnsQuestion {
   name: string
@@ -12,18 +12,6 @@ export interface DnsQuestion {
   checkingDisabled?: boolean
   /** Asked as a CA's resolver may have to: over TCP, and in mixed case. */
   overTcp?: boolean
-}
-
-/** What one answer said, in the words of DnsLook. */
-export interface DnsAnswer {
-  rcode: string
-  answers: DnsRecord[]
-  authority: DnsRecord[]
-  aa: boolean
-  ad: boolean
-  ede?: { code: number, text: string }
-  /** The server repeated the question in other letters than it was asked in (draft-vixie-dnsext-dns0x20). */
-  caseChanged?: true
 }
 
 /** `foreign`: not an answer to this question, so somebody else's or forged; `malformed`: ours, and not readable. */

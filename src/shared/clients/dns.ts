@@ -1,8 +1,8 @@
 import { createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
-import type { DnsFailure } from '../types/observations.ts'
+import type { DnsAnswer, DnsFailure } from '../types/observations.ts'
 import { decodeAnswer, dnsName, encodeQuery } from './dns-message.ts'
-import type { Decoded, DnsAnswer, DnsQuestion } from './dns-message.ts'
+import type { Decoded, DnsQuestion } from './dns-message.ts'
 import type { Destination, Route } from './route.ts'
 
 /** An answer, or why there was none. `ms` is the time it took. No `failure`: the question was cut short, which says nothing of the server. */

@@ -96,6 +96,19 @@ export type DnsType = 'A' | 'AAAA' | 'CNAME' | 'TXT' | 'CAA' | 'NS' | 'SOA' | 'D
 /** `data` in presentation format; a TXT's strings joined and unquoted, names without the final dot. */
 export interface DnsRecord { name: string, type: string, ttl: number, data: string }
 
+/** What one answer said. */
+export interface DnsAnswer {
+  rcode: string
+  /** Answer section in order, CNAME links included; presentation format, names without the final dot. */
+  answers: DnsRecord[]
+  authority: DnsRecord[]
+  aa: boolean
+  ad: boolean
+  ede?: { code: number, text: string }
+  /** The server did not repeat the letters of the question as they were asked (draft-vixie-dnsext-dns0x20). */
+  caseChanged?: true
+}
+
 export interface DnsLook {
   vantage: Vantage
   /** `10.96.0.10`, `1.1.1.1`, `ns1.provider.example (203.0.113.53)`. */
@@ -109,17 +122,7 @@ export interface DnsLook {
   at: Millis
   ms: number
   /** Unavailable = no answer at all (time-out, refused connection, not recorded). */
-  look: Look<{
-    rcode: string
-    /** Answer section in order, CNAME links included; presentation format, names without the final dot. */
-    answers: DnsRecord[]
-    authority: DnsRecord[]
-    aa: boolean
-    ad: boolean
-    ede?: { code: number, text: string }
-    /** The server did not repeat the letters of the question as they were asked (0x20). */
-    caseChanged?: true
-  }>
+  look: Look<DnsAnswer>
   /** Why there was no answer, as a word to compare; absent when the question was cut short. */
   failure?: DnsFailure
 }
