@@ -4,6 +4,9 @@ import { buildInbox } from './accept/inbox.ts'
 import { webhookRoute } from './accept/webhook-route.ts'
 import { startWorker, type Worker } from './accept/worker.ts'
 import type { Recorder } from './collect/recorder.ts'
+import type { Recordings } from './collect/run.ts'
+import type { Assess } from './assess.ts'
+import { startAssessThread, type Assessor } from './assess-thread.ts'
 import type { Investigate, LookClients } from './investigate.ts'
 import { buildLooker } from './look.ts'
 import { pages } from './pages.ts'
@@ -27,6 +30,8 @@ export interface Outside {
   log?: Log
   /** Tests of the intake put their own in the place of collect → correlate → diagnose. */
   investigate?: Investigate
+  /** Looks run in a thread of their own, with clients that it opens from the configuration; `clients` then serve the recorder alone. */
+  lookThread?: boolean
 }
 
 export interface App {
@@ -49,18 +54,14 @@ const sweepEvery: Millis = 10 * 60_000
 const closeAtMost: Millis = 5_000
 
 /** Joins the rooms: accept → collect → correlate → diagnose → publish, around one store. */
-export async function buildApp (config: Config, { clients, clock, store: given, log: givenLog, investigate: givenInvestigate }: Outside): Promise<App> {
+export async function buildApp (config: Config, { clients, clock, store: given, log: givenLog, investigate, lookThread = false }: Outside): Promise<App> {
   const log = givenLog ?? buildLog({ level: config.log.level, secrets: secretsOf(config) })
   const store = given ?? await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, clock, flapWindow: config.slack.flapWindow })
   const metrics = buildMetrics()
   let recorder: Recorder | undefined
-  const own = later(config, clients, clock, store, () => recorder?.status() ?? [])
-  const investigate = givenInvestigate ?? own.investigate
-  const looker = buildLooker({
-    config, store, clock, metrics, log, investigate, canLookAgain: clients.kubernetes !== undefined,
-    recall: async observations => (await import('./correlate/correlate.ts')).correlate(observations),
-    onSaved: () => { publisher.saved() }
-  })
+  const recordings: Recordings & Pick<Recorder, 'status'> = { read: query => store.recorder.read(query), status: () => recorder?.status() ?? [] }
+  const assessor = lookThread ? startAssessThread({ config, log, recordings }) : inThisThread({ config, clients, clock, log, recordings, investigate })
+  const looker = buildLooker({ store, metrics, log, assess: assessor.assess, onSaved: () => { publisher.saved() } })
   const inbox = buildInbox({
     config, store, clock, metrics,
     queueDepth: () => worker.depth(),
@@ -134,7 +135,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
     async listen () {
       const address = await server.listen({ host: config.listen.host, port: config.listen.port })
       if (clients.kubernetes !== undefined && config.recorder.enabled) recorder = await record(config, clients.kubernetes, clock, store, log)
-      if (givenInvestigate === undefined) own.warm().catch((error: unknown) => { log.error({ err: error }, 'the catalogue cannot be read') })
+      assessor.warm()
       return address
     },
     async close () {
@@ -145,6 +146,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
       await server.close()
       clearTimeout(forced)
       await worker.stop()
+      await assessor.close()
       await recorder?.stop()
       await publisher.stop()
       if (given === undefined) await store.close()
@@ -152,18 +154,22 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   }
 }
 
-interface Later { investigate: Investigate, warm (): Promise<void> }
+interface InThisThreadOptions extends Pick<Outside, 'clients' | 'clock' | 'investigate'> { config: Config, log: Log, recordings: Recordings }
 
 /** Collectors, grammars and catalogue are read and compiled after the start, while nobody waits. */
-function later (config: Config, clients: LookClients, clock: Clock, store: Store, recorderStatus: Recorder['status']): Later {
-  let built: Promise<Investigate> | undefined
-  const build = () => built ??= setTimeout(firstMessageTakes).then(() => import('./investigate.ts')).then(async ({ buildInvestigate, compileCatalogue }) => {
-    const diagnoser = await compileCatalogue(config)
-    return buildInvestigate(config, clients, clock, { read: query => store.recorder.read(query), status: recorderStatus }, Promise.resolve(diagnoser))
-  })
+function inThisThread ({ config, clients, clock, log, recordings, investigate }: InThisThreadOptions): Assessor {
+  let built: Promise<Assess> | undefined
+  const build = (): Promise<Assess> => built ??= load()
+  async function load (): Promise<Assess> {
+    await setTimeout(firstMessageTakes)
+    const [{ buildAssess }, { buildInvestigate, compileCatalogue }] = await Promise.all([import('./assess.ts'), import('./investigate.ts')])
+    const own = async (): Promise<Investigate> => buildInvestigate(config, clients, clock, recordings, await compileCatalogue(config))
+    return buildAssess({ config, clock, log, canLookAgain: clients.kubernetes !== undefined, investigate: investigate ?? await own() })
+  }
   return {
-    investigate: async (alerts, earlier) => (await build())(alerts, earlier),
-    async warm () { await build() }
+    assess: async input => (await build())(input),
+    warm () { build().catch((error: unknown) => { log.error({ err: error }, 'the catalogue cannot be read') }) },
+    close: async () => {}
   }
 }
 

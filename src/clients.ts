@@ -1,6 +1,5 @@
 import type { Config } from './shared/config/config.ts'
 import { direct } from './shared/clients/route.ts'
-import type { Log } from './shared/log.ts'
 import type { Clock } from './shared/types/common.ts'
 import type { LookClients } from './investigate.ts'
 
@@ -11,17 +10,20 @@ export interface OpenedClients extends LookClients {
 }
 
 /** Opens what production looks through. A kubeconfig that cannot be used costs the cluster, not the service. */
-export async function openClients (config: Config, clock: Clock, log: Log): Promise<OpenedClients> {
-  // Each of them is heavy, and neither is needed to print a help text.
-  const [{ openKubernetes }, { shareLooks }, { buildOutsideClients }] = await Promise.all([
-    import('./shared/clients/kubernetes.ts'), import('./shared/clients/kubernetes-share.ts'), import('./collect/outside-clients.ts')
-  ])
-  const outside = buildOutsideClients(config.probes, { route: direct, clock })
+export async function openClients (config: Config, clock: Clock): Promise<OpenedClients> {
+  const [cluster, { shareLooks }, { buildOutsideClients }] = await Promise.all([openCluster(config), import('./shared/clients/kubernetes-share.ts'), import('./collect/outside-clients.ts')])
+  const { kubernetes } = cluster
+  return { ...cluster, kubernetes: kubernetes && shareLooks(kubernetes, clock), outside: buildOutsideClients(config.probes, { route: direct, clock }) }
+}
+
+/** The cluster alone. */
+export async function openCluster (config: Config): Promise<Omit<OpenedClients, 'outside'>> {
+  // Heavy, and not needed to print a help text.
+  const { openKubernetes } = await import('./shared/clients/kubernetes.ts')
   try {
     const kubernetes = openKubernetes({ kubeconfig: config.kubernetes.kubeconfig })
-    return { kubernetes: kubernetes && shareLooks(kubernetes, clock), outside, close: async () => { await kubernetes?.close() } }
+    return { kubernetes, close: async () => { await kubernetes?.close() } }
   } catch (error) {
-    log.error({ err: error }, 'the kubeconfig cannot be used')
-    return { outside, unavailable: error, close: async () => {} }
+    return { unavailable: error, close: async () => {} }
   }
 }

@@ -24,15 +24,15 @@ export interface Investigation { observations: Observations, case: Case, diagnos
 export type Investigate = (alerts: [Alert, ...Alert[]], earlier?: EarlierDiagnosis[]) => Promise<Investigation>
 
 /** Joins collect, correlate and diagnose. Without a `diagnoser` the catalogue is compiled at the first call. */
-export function buildInvestigate (config: Config, clients: LookClients, clock: Clock, recorder?: Recordings, diagnoser?: Promise<Diagnoser>): Investigate {
+export function buildInvestigate (config: Config, clients: LookClients, clock: Clock, recorder?: Recordings, diagnoser?: Diagnoser): Investigate {
   return async (alerts, earlier) => {
     const [{ labels, annotations }] = alerts
     const { hints, domains, lint } = subjectHints(labels, annotations, { clusterLabel: config.clusterLabel, cluster: config.cluster })
     const { deadline, logBytes, ingressLogs } = config.collect
     const observations = await collect({ alerts, hints, domains, lint }, clients, clock, { deadline, logBytes, ingressLogs, certManagerNamespace: config.kubernetes.certManagerNamespace, recorder, earlier })
     const incident = correlate(observations)
-    diagnoser ??= diagnoserOf(config)
-    return { observations, case: incident, diagnosis: (await diagnoser).diagnose(incident) }
+    diagnoser ??= await diagnoserOf(config)
+    return { observations, case: incident, diagnosis: diagnoser.diagnose(incident) }
   }
 }
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { buildApp, type App } from '../src/app.ts'
@@ -10,6 +11,10 @@ import { loadConfig } from '../src/shared/config/load.ts'
 import { buildLog } from '../src/shared/log.ts'
 import type { Case } from '../src/shared/types/case.ts'
 import { seen } from '../src/shared/types/common.ts'
+import { unpackObservations } from '../src/packed-observations.ts'
+import type { KubeObject } from '../src/shared/types/kubernetes.ts'
+import { openWorld } from '../src/world/world.ts'
+import { aCaseDirectory, aFailingCluster, failureTime } from './support/cluster.ts'
 import { handClock, recording, start, webhookBody, type AlertShape } from './support/intake.ts'
 
 const minute = 60_000
@@ -130,6 +135,38 @@ t.test('a storm is accepted whole and looked at a few at a time', async t => {
   t.equal((await app.store.incidents.page({ limit: 1_000 })).rows.length, 200)
   await until(async () => (await app.store.jobs.depth()).due === 0 && running === 0)
   t.equal(most <= 4, true, `${most} at once`)
+})
+
+t.test('looks have a thread of their own, and one that dies costs a look and not the service', async t => {
+  const caa = 'acme: authorization error for shop.example.com: 403 urn:ietf:params:acme:error:caa: CAA record for shop.example.com prevents issuance'
+  const objects = JSON.parse(JSON.stringify(aFailingCluster()).replace(/Error accepting authorization: [^"]*/, `Error accepting authorization: ${caa}`)) as KubeObject[]
+  const world = await openWorld(aCaseDirectory({ objects }))
+  const marker = join(t.testdir(), 'loaded')
+  // A module of the site that ends the thread when it is read for the first time.
+  const causesDirectory = t.testdir({ 'site-harmful.mjs': `import { existsSync, writeFileSync } from 'node:fs'
+if (!existsSync(${JSON.stringify(marker)})) { writeFileSync(${JSON.stringify(marker)}, ''); process.exit(3) }
+export default {}` })
+  const config = { ...loadConfig({ ACME_TRIAGE_PROBES: 'off', ACME_TRIAGE_DATA_DIR: ':memory:' }), kubernetes: { kubeconfig: world.kubeconfig }, causesDirectory }
+  const clock = handClock(failureTime + minute)
+  const lines: string[] = []
+  const app = await buildApp(config, { clients: {}, clock, log: buildLog({ level: 'error', destination: { write: line => { lines.push(line) } } }), lookThread: true })
+  t.teardown(async () => {
+    await app.close()
+    await world.close()
+  })
+  const recorded = { at: failureTime, kind: 'Order' as const, namespace: 'shop', name: 'web-tls-1-99', uid: 'earlier', certificate: 'web-tls', state: 'invalid', reason: '' }
+  await app.store.recorder.add([recorded])
+  const labels = { namespace: 'shop', certificate: 'web-tls' }
+  await app.server.inject({ method: 'POST', url: '/webhook', headers: { 'content-type': 'application/json' }, payload: JSON.stringify(webhookBody([{ labels }])) })
+  await until(async () => lines.length > 0 && (await app.store.jobs.depth()).next !== undefined)
+  t.match(lines.join(''), /the thread of the looks ended.*ended with 3|ended with 3.*the thread of the looks ended/s)
+  clock.advance(6_000)
+  app.worker.wake()
+  await until(async () => (await only(app)).looks === 1)
+  const { id, cause } = await only(app)
+  t.equal(cause, 'acme-caa-forbids-issuer')
+  const { recorded: read } = await unpackObservations((await app.store.incidents.latestObservations(id))!)
+  t.match(read, [{ uid: 'earlier' }], 'what the recorder kept crosses over')
 })
 
 t.test('every recorded body runs through the whole service', async t => {

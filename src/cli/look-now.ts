@@ -1,8 +1,7 @@
 import { openClients } from '../clients.ts'
 import { buildInvestigate, type Investigation } from '../investigate.ts'
-import { loadConfig, secretsOf } from '../shared/config/load.ts'
-import { TriageError } from '../shared/errors.ts'
-import { buildLog } from '../shared/log.ts'
+import { loadConfig } from '../shared/config/load.ts'
+import { reasonOf, TriageError } from '../shared/errors.ts'
 import type { Alert, Millis } from '../shared/types/common.ts'
 
 /** A look at a Certificate that nobody sent an alert about. */
@@ -14,9 +13,9 @@ export async function lookNow (subject: string, options: { config?: string }): P
   if (!namespace || !certificate || rest.length > 0) throw new TriageError('USAGE', { why: `${subject} is not NAMESPACE/CERTIFICATE` })
   const config = loadConfig(process.env, { file: options.config })
   const clock = { now: () => Date.now() }
-  const clients = await openClients(config, clock, buildLog({ level: 'error', secrets: secretsOf(config), destination: process.stderr }))
+  const clients = await openClients(config, clock)
   try {
-    if (clients.kubernetes === undefined) throw new TriageError('NO_CLUSTER')
+    if (clients.kubernetes === undefined) throw new TriageError('NO_CLUSTER', { why: clients.unavailable === undefined ? 'none is configured' : reasonOf(clients.unavailable) })
     const began = clock.now()
     const alert: Alert = { status: 'firing', labels: { alertname: 'CertManagerACMEOrderFailed', namespace, certificate }, annotations: {}, startsAt: began, generatorURL: '', fingerprint: '' }
     const investigation = await buildInvestigate(config, clients, clock)([alert])

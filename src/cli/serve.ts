@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
-import { openClients } from '../clients.ts'
+import { openCluster } from '../clients.ts'
 import { loadConfig, secretsOf } from '../shared/config/load.ts'
 import { reasonOf } from '../shared/errors.ts'
 import { buildLog } from '../shared/log.ts'
@@ -16,19 +16,19 @@ export async function run (_values: string[], options: { config?: string }): Pro
   if (Object.keys(config.causes).length > 0) await (await import('../investigate.ts')).checkPolicy(config)
   const log = buildLog({ level: config.log.level, secrets: secretsOf(config) })
   const clock = { now: () => Date.now() }
-  const clients = await openClients(config, clock, log)
-  const app = await buildApp(config, { clients, clock, log })
+  const cluster = await openCluster(config)
+  const app = await buildApp(config, { clients: { kubernetes: cluster.kubernetes }, clock, log, lookThread: true })
   closeWithGrace({ delay: drainAtMost, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) log.fatal({ err }, 'stopped by an error')
     else log.info({ signal }, 'stopping')
     await app.close()
-    await clients.close()
+    await cluster.close()
   })
   const address = await app.listen()
   log.info({
     address,
     store: config.databaseUrl === undefined ? config.dataDir : 'postgresql',
-    cluster: clients.kubernetes === undefined ? 'none: alerts are diagnosed from their own words' : 'connected',
+    cluster: cluster.kubernetes === undefined ? 'none: alerts are diagnosed from their own words' : 'connected',
     slack: config.slack.token === undefined && config.slack.webhookUrl === undefined ? 'none: messages are shown in the log and on the page' : config.slack.channel,
     alertmanager: config.alertmanager.mode,
     authentication: config.webhook.tokens.length + config.webhook.basic.length > 0
@@ -37,6 +37,6 @@ export async function run (_values: string[], options: { config?: string }): Pro
 
   function warn (): void {
     if (config.webhook.tokens.length + config.webhook.basic.length === 0) log.warn('the webhook takes alerts from anybody: set ACME_TRIAGE_WEBHOOK_TOKEN')
-    if (clients.unavailable !== undefined) log.warn({ reason: reasonOf(clients.unavailable) }, 'no cluster can be looked at')
+    if (cluster.unavailable !== undefined) log.warn({ reason: reasonOf(cluster.unavailable) }, 'no cluster can be looked at')
   }
 }

@@ -32,7 +32,7 @@ export const errors = {
   NOT_FOUND: { message: 'There is no {what}.', hint: 'See / for the incidents and /causes for the causes.', retry: 'never', status: 404 },
   BAD_REQUEST: { message: 'The request does not fit: {why}', hint: 'See the README for the addresses and their parameters.', retry: 'never', status: 400 },
   INTERNAL: { message: 'Something failed inside: {why}', hint: 'Please report it with the log line of the same code.', retry: 'soon', status: 500 },
-  NO_CLUSTER: { message: 'No Kubernetes API is configured.', hint: 'Set KUBECONFIG, or run inside a cluster with the ServiceAccount of deploy/.', retry: 'after-fix' },
+  NO_CLUSTER: { message: 'There is no Kubernetes API to look at: {why}.', hint: 'Set KUBECONFIG, or run inside a cluster with the ServiceAccount of deploy/.', retry: 'after-fix' },
   NO_SUCH_SUBJECT: { message: 'There is no Certificate or Order {name} in namespace {namespace}.', hint: 'kubectl get certificate,order -A lists what there is.', retry: 'after-fix' },
   CASE_MISSING: { message: '{where}: {why}', hint: 'A case directory holds at least case.yaml and alerts/01.json.', retry: 'after-fix' },
   CASE_YAML: { message: '{where}: not valid YAML: {why}', hint: 'Correct the line; indentation and colons are the usual reasons.', retry: 'after-fix' },

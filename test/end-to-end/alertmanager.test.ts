@@ -24,7 +24,7 @@ t.test('alert → Alertmanager → webhook → Slack, and the cause stands on th
   config.alertmanager.poll = 200
   const clock = { now: Date.now }
   const log = buildLog({ level: process.env.TEST_LOG ?? 'silent', secrets: [] })
-  const clients = await openClients(config, clock, log)
+  const clients = await openClients(config, clock)
   const app = await buildApp(config, { clients, clock, log })
   await app.listen()
   t.teardown(async () => {

@@ -36,7 +36,10 @@ export interface StoreContext {
   dialect: 'sqlite' | 'postgres'
   clock: Clock
   newId: NewId
-  /** One transaction; on PostgreSQL those of the same `lock` run one after the other across replicas. */
+  /**
+   * One transaction; on PostgreSQL those of the same `lock` run one after the other across replicas.
+   * In the embedded store requests are read between two of them.
+   */
   transaction<T> (work: (transaction: Transaction<Database>) => Promise<T>, lock?: number): Promise<T>
 }
 
@@ -58,15 +61,19 @@ export async function openStore (settings: StoreSettings): Promise<Store> {
   const { clock, flapWindow } = settings
   const dialect = settings.databaseUrl === undefined ? 'sqlite' : 'postgres'
   const database = dialect === 'sqlite' ? embedded(settings) : await postgres(settings.databaseUrl!)
+  const turn = turns()
   const context: StoreContext = {
     database,
     dialect,
     clock,
     newId: settings.newId ?? newId,
-    transaction: (work, lock) => database.transaction().execute(async transaction => {
-      if (lock !== undefined && dialect === 'postgres') await sql`select pg_advisory_xact_lock(${lock})`.execute(transaction)
-      return work(transaction)
-    })
+    transaction: async (work, lock) => {
+      if (dialect === 'sqlite') await turn()
+      return database.transaction().execute(async transaction => {
+        if (lock !== undefined && dialect === 'postgres') await sql`select pg_advisory_xact_lock(${lock})`.execute(transaction)
+        return work(transaction)
+      })
+    }
   }
   try {
     await migrate(context)
@@ -88,6 +95,15 @@ export async function openStore (settings: StoreSettings): Promise<Store> {
     await database.destroy().catch(() => {})
     throw error
   }
+}
+
+/**
+ * A turn of the event loop for each. The embedded store answers at once: without a pause one
+ * transaction would follow the other, and no request would be read until the last has ended.
+ */
+function turns (): () => Promise<void> {
+  let last = Promise.resolve()
+  return () => last = last.then(() => new Promise(resolve => { setImmediate(resolve) }))
 }
 
 function embedded ({ dataDir, lockWaitMs, maxPages }: StoreSettings): Kysely<Database> {

@@ -1,0 +1,45 @@
+import { enableCompileCache } from 'node:module'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { FromThread, ToThread } from './assess-thread.ts'
+import type { RecorderStatus } from './collect/recorder.ts'
+import type { Recordings } from './collect/run.ts'
+import type { Config } from './shared/config/config.ts'
+
+// The thread of the looks (assess-thread.ts); the cache of compiled files counts for each thread.
+enableCompileCache()
+
+const [{ buildAssess }, { openClients }, { buildInvestigate, compileCatalogue }, { secretsOf }, { buildLog }] = await Promise.all([
+  import('./assess.ts'), import('./clients.ts'), import('./investigate.ts'), import('./shared/config/load.ts'), import('./shared/log.ts')
+])
+const config = workerData as Config
+const port = parentPort!
+const clock = { now: () => Date.now() }
+const log = buildLog({ level: config.log.level, secrets: secretsOf(config) })
+const asked = new Map<number, (states: Awaited<ReturnType<Recordings['read']>>) => void>()
+let recorder: RecorderStatus[] = []
+let reads = 0
+
+const recordings: Recordings = {
+  status: () => recorder,
+  read: query => new Promise(resolve => {
+    const id = reads++
+    asked.set(id, resolve)
+    send({ is: 'read', id, query })
+  })
+}
+const clients = await openClients(config, clock)
+const investigate = buildInvestigate(config, clients, clock, recordings, await compileCatalogue(config))
+const assess = buildAssess({ config, clock, log, investigate, canLookAgain: clients.kubernetes !== undefined })
+
+port.on('message', (message: ToThread) => {
+  if (message.is === 'states') {
+    asked.get(message.id)?.(message.states)
+    asked.delete(message.id)
+    return
+  }
+  const { id, input } = message
+  recorder = message.recorder
+  assess(input).then(assessment => { send({ is: 'assessed', id, assessment }) }, (error: unknown) => { send({ is: 'failed', id, error }) })
+})
+
+function send (message: FromThread): void { port.postMessage(message) }
