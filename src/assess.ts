@@ -66,6 +66,8 @@ export function buildAssess ({ config, clock, log, investigate, canLookAgain }: 
       closed: healed === undefined ? undefined : clock.now(), milliseconds: before?.timings.diagnosis ?? clock.now() - incident.opened_at
     })
     const [top] = diagnosis.causes
+    // By our own clock, which is what wakes us.
+    const nextTry = seen.next.at === undefined ? undefined : seen.next.at + (seen.clockAhead ?? 0)
     return {
       looks: seen.looks,
       unavailable: diagnosis.unavailable.length,
@@ -84,7 +86,7 @@ export function buildAssess ({ config, clock, log, investigate, canLookAgain }: 
         observations: await packObservations(observations),
         changed: before === undefined || visible(before) !== visible(finding),
         ...(healed === undefined ? {} : { healed: { why: healed } }),
-        ...(canLookAgain ? { next: nextLook({ now: clock.now(), opened: incident.opened_at, nextTry: seen.next.at }) } : {}),
+        ...(canLookAgain ? { next: nextLook({ now: clock.now(), opened: incident.opened_at, nextTry }) } : {}),
         deliveries: [{ kind: 'slack-thread', uniqueKey: `slack-thread:${incident.id}` }],
         annotations: renderAnnotations(finding),
         annotationsUntil: clock.now() + annotationsFor

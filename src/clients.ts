@@ -11,17 +11,17 @@ export interface OpenedClients extends LookClients {
 
 /** Opens what production looks through. A kubeconfig that cannot be used costs the cluster, not the service. */
 export async function openClients (config: Config, clock: Clock): Promise<OpenedClients> {
-  const [cluster, { shareLooks }, { buildOutsideClients }] = await Promise.all([openCluster(config), import('./shared/clients/kubernetes-share.ts'), import('./collect/outside-clients.ts')])
+  const [cluster, { shareLooks }, { buildOutsideClients }] = await Promise.all([openCluster(config, clock), import('./shared/clients/kubernetes-share.ts'), import('./collect/outside-clients.ts')])
   const { kubernetes } = cluster
   return { ...cluster, kubernetes: kubernetes && shareLooks(kubernetes, clock), outside: buildOutsideClients(config.probes, { route: direct, clock }) }
 }
 
 /** The cluster alone. */
-export async function openCluster (config: Config): Promise<Omit<OpenedClients, 'outside'>> {
+export async function openCluster (config: Config, clock: Clock): Promise<Omit<OpenedClients, 'outside'>> {
   // Heavy, and not needed to print a help text.
   const { openKubernetes } = await import('./shared/clients/kubernetes.ts')
   try {
-    const kubernetes = openKubernetes({ kubeconfig: config.kubernetes.kubeconfig })
+    const kubernetes = openKubernetes({ kubeconfig: config.kubernetes.kubeconfig }, { clock })
     return { kubernetes, close: async () => { await kubernetes?.close() } }
   } catch (error) {
     return { unavailable: error, close: async () => {} }

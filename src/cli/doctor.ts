@@ -7,6 +7,7 @@ import { loadConfig } from '../shared/config/load.ts'
 import { reasonOf } from '../shared/errors.ts'
 import { fixOf } from '../publish/slack/errors.ts'
 import { slackTransport } from '../publish/slack/transport.ts'
+import { duration } from '../publish/words.ts'
 
 /** One thing that was tried. */
 export interface Finding { area: 'kubernetes' | 'alertmanager' | 'slack' | 'dns' | 'egress' | 'webhook' | 'write-back', ok: boolean | 'unknown', text: string, fix?: string }
@@ -34,7 +35,7 @@ export async function run (_values: string[], options: Options): Promise<number>
 async function cluster (config: Config): Promise<Finding[]> {
   let client: ReturnType<typeof openKubernetes>
   try {
-    client = openKubernetes({ kubeconfig: config.kubernetes.kubeconfig })
+    client = openKubernetes({ kubeconfig: config.kubernetes.kubeconfig }, { clock: { now: Date.now } })
   } catch (error) {
     return [{ area: 'kubernetes', ok: false, text: `the kubeconfig cannot be used: ${reasonOf(error)}`, fix: 'Check KUBECONFIG.' }]
   }
@@ -42,6 +43,8 @@ async function cluster (config: Config): Promise<Finding[]> {
   try {
     const version = await client.version({ signal: AbortSignal.timeout(5_000) })
     if (version.is !== 'seen') return [{ area: 'kubernetes', ok: false, text: `the API does not answer: ${version.is === 'unavailable' ? version.why : 'no version'}` }]
+    const ahead = client.clockAhead()
+    const clock: Finding[] = Math.abs(ahead) <= 30_000 ? [] : [{ area: 'kubernetes', ok: false, text: `the clock here is ${duration(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} the API server's`, fix: 'Repair time synchronisation on this node: signed requests and certificates depend on it.' }]
     const looks = await Promise.all(readings.map(async ([resource, evidence]): Promise<Finding> => {
       const look = await client.list(resource, { pageSize: 1, maxItems: 1, signal: AbortSignal.timeout(10_000) })
       return look.is === 'unavailable'
@@ -49,7 +52,7 @@ async function cluster (config: Config): Promise<Finding[]> {
         : { area: 'kubernetes', ok: true, text: look.is === 'absent' ? `${resource}: this cluster does not have it` : `${resource} can be listed` }
     }))
     const refused = looks.filter(({ ok }) => ok !== true)
-    return [{ area: 'kubernetes', ok: true, text: `${version.value}: ${looks.length - refused.length} of ${looks.length} kinds can be read` }, ...refused]
+    return [{ area: 'kubernetes', ok: true, text: `${version.value}: ${looks.length - refused.length} of ${looks.length} kinds can be read` }, ...clock, ...refused]
   } finally {
     await client.close()
   }

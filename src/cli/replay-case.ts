@@ -82,7 +82,7 @@ export function openWorldClients (world: World, config: Config): WorldClients {
   }
   const route = world.route('cluster')
   const probes = world.outsideVantages().map((name) => inProcessProbe(name, buildOutsideClients(config.probes, { ...shared, route: world.route(name) })))
-  const kubernetes = openKubernetes({ kubeconfig: world.kubeconfig }, { route })
+  const kubernetes = openKubernetes({ kubeconfig: world.kubeconfig }, { route, clock: world.clock })
   return {
     ...(kubernetes && { kubernetes }),
     outside: buildOutsideClients(config.probes, { ...shared, route, moreProbes: probes }),

@@ -31,14 +31,15 @@ export interface Early { version: Promise<Look<string>>, certManager: Promise<Ce
 
 /** Sends every question that needs no answer first, the fleeting kinds in front. */
 export function startEarly (gathering: Gathering, namespace: string | undefined, certManagerNamespace: string | undefined): Early {
+  // Small, and any answer to it carries the API server's time.
+  const began = performance.now()
+  const version = gathering.kubernetes.version({ signal: gathering.signal })
+  void version.then(look => { gathering.note('version of the cluster', look, began) })
   if (namespace !== undefined) for (const resource of ofNamespace) void gathering.list(resource, { namespace })
   for (const resource of large) void gathering.list(resource, { partial: true })
   const certManager = findCertManager(gathering, certManagerNamespace)
   for (const resource of [...ofCluster, ...settingKinds]) void gathering.list(resource)
   for (const resource of routeKinds) void gathering.list(resource, { partial: true })
-  const began = performance.now()
-  const version = gathering.kubernetes.version({ signal: gathering.signal })
-  void version.then(look => { gathering.note('version of the cluster', look, began) })
   return { version, certManager }
 }
 

@@ -59,6 +59,8 @@ export function startRecorder (options: RecorderOptions): Recorder {
   const { kubernetes, store, clock, keep, maxBytes, warn = () => {}, wait = realWait } = options
   const stopping = new AbortController()
   const { signal } = stopping
+  /** Compared with what the objects say: the API server's time. */
+  const now = (): Millis => clock.now() - kubernetes.clockAhead()
   const status = new Map<string, RecorderStatus>(resources.map(resource => [resource, { resource, watching: false }]))
   const known = new Map<string, Known>()
   let buffer: RecordedState[] = []
@@ -68,7 +70,7 @@ export function startRecorder (options: RecorderOptions): Recorder {
 
   function see (object: KubeObject): void {
     const { uid } = object.metadata
-    const state = toState(object, clock.now())
+    const state = toState(object, now())
     if (state === undefined) return
     const signature = signatureOf(state)
     const before = known.get(uid)
@@ -95,7 +97,7 @@ export function startRecorder (options: RecorderOptions): Recorder {
       if (snapshots >= snapshotsAtOnce) continue
       snapshots++
       try {
-        const state = toState(object, clock.now())
+        const state = toState(object, now())
         const taken = await takeSolverSnapshot(kubernetes, object, signal)
         if (state !== undefined && taken.objects.length > 0) push({ ...state, ...taken })
       } finally { snapshots-- }
@@ -165,7 +167,7 @@ export function startRecorder (options: RecorderOptions): Recorder {
 
   async function housekeeping (): Promise<void> {
     while (!signal.aborted) {
-      await store.prune(clock.now() - keep, maxBytes).catch((error: unknown) => { warn({ err: error }, 'recorded states could not be pruned') })
+      await store.prune(now() - keep, maxBytes).catch((error: unknown) => { warn({ err: error }, 'recorded states could not be pruned') })
       await wait(pruneEvery, signal)
     }
   }

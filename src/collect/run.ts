@@ -50,28 +50,31 @@ const noCluster = unavailable('no Kubernetes API is configured', 'Set KUBECONFIG
  */
 export async function collect (request: CollectRequest, clients: CollectClients, clock: Clock, options: CollectOptions = {}): Promise<Observations> {
   const { deadline = 5_000, logBytes = 50_000_000 } = options
-  const now = clock.now()
+  const began = clock.now()
   const alarm = new AbortController()
   const timer = setTimeout(() => { alarm.abort(new Error('the deadline passed')) }, deadline)
-  const startsAt = Math.min(now, ...request.alerts.map(alert => alert.startsAt))
-  const question = { hints: request.hints, domains: request.domains, lint: request.lint, startsAt, now }
   try {
-    if (clients.kubernetes === undefined) return await withoutCluster(request, clients, clock, now, alarm.signal)
+    if (clients.kubernetes === undefined) return await withoutCluster(request, clients, clock, began, alarm.signal)
 
     const gathering = new Gathering(clients.kubernetes, alarm.signal)
     const namespaces = [...new Set(request.hints.map(({ namespace }) => namespace).filter(namespace => namespace !== undefined && isNamespaceName(namespace)))] as string[]
     const early = startEarly(gathering, namespaces[0], options.certManagerNamespace)
-    const resolved = await resolveSubject(gathering, question)
+    // Everything in the cluster has the API server's time; ours may be wrong, and only the difference is told.
+    const version = await early.version
+    const clockAhead = clients.kubernetes.clockAhead()
+    const clusterClock: Clock = { now: () => clock.now() - clockAhead }
+    const now = began - clockAhead
+    const startsAt = Math.min(now, ...request.alerts.map(alert => alert.startsAt))
+    const resolved = await resolveSubject(gathering, { hints: request.hints, domains: request.domains, lint: request.lint, startsAt, now })
     const domains = knownNames(resolved, request.domains)
     const since = Math.min(startsAt, anchorOf(resolved, startsAt)) - day
     const [cluster, outside, recorded] = await Promise.all([
       readRest(gathering, early, resolved, { domains, since, narrowSince: attemptStart(resolved, startsAt), logBytes, ingressLogs: options.ingressLogs === true }),
-      askOutside(gathering, early.certManager, resolved, request.domains, clients, clock),
+      askOutside(gathering, early.certManager, resolved, request.domains, clients, clusterClock),
       readRecorded(options, resolved.subject, since)
     ])
-    const version = await early.version
     return {
-      format: 1, now, alerts: request.alerts, subject: resolved.subject,
+      format: 1, now, ...(clockAhead === 0 ? {} : { clockAhead }), alerts: request.alerts, subject: resolved.subject,
       ...(version.is === 'seen' ? { kubernetesVersion: version.value } : {}),
       ...(cluster.clusterResourceNamespace === undefined ? {} : { clusterResourceNamespace: cluster.clusterResourceNamespace }),
       objects: gathering.kept().sort(byPlace), lists: gathering.lists, logs: cluster.logs.sort(byContainer),

@@ -64,6 +64,7 @@ export function correlate (observations: Observations): Case {
   return {
     format: 1,
     now: observations.now,
+    ...observations.clockAhead === undefined ? {} : { clockAhead: observations.clockAhead },
     alert: observations.alerts.findLast(({ status }) => status === 'firing') ?? observations.alerts.at(-1)!,
     subject: observations.subject,
     anchor,

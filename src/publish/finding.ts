@@ -242,6 +242,9 @@ function readOnlyFirst (steps: Step[]): Step[] {
   return [...unique.filter(({ changes }) => !changes), ...unique.filter(({ changes }) => changes)]
 }
 
+/** Clocks that differ by less mislead nobody. */
+const noticeableClock: Millis = 30_000
+
 function factsOf ({ case: seen, incident }: FindingInput, { servedUntil, down }: Impact): Finding['facts'] {
   if (seen === undefined) return []
   const facts: Finding['facts'] = []
@@ -257,6 +260,8 @@ function factsOf ({ case: seen, incident }: FindingInput, { servedUntil, down }:
   }
   if (seen.history !== undefined) facts.push({ label: 'Attempts', value: clip(oneLine(seen.history), 200) })
   if ((incident.alerts ?? 1) > 1) facts.push({ label: 'Alerts', value: `${incident.alerts} for this incident` })
+  const { clockAhead = 0 } = seen
+  if (Math.abs(clockAhead) > noticeableClock) facts.push({ label: 'Clock of this service', value: `${duration(Math.abs(clockAhead))} ${clockAhead > 0 ? 'ahead of' : 'behind'} the API server's (allowed for)` })
   if ((incident.truncatedAlerts ?? 0) > 0) facts.push({ label: 'Left out by Alertmanager', value: plural(incident.truncatedAlerts!, 'alert') })
   return facts
 }

@@ -11,7 +11,7 @@ export interface CountingClient {
 
 /** Production's shared client, with every question that reaches the API counted. Sizes of lists are those of their JSON. */
 export function kubernetesClient (kubeconfig: string, clock: Clock): CountingClient {
-  const client = openKubernetes({ kubeconfig })!
+  const client = openKubernetes({ kubeconfig }, { clock })!
   let [calls, listBytes, logBytes] = [0, 0, 0]
   const counted: KubernetesClient = {
     ...client,

@@ -27,7 +27,7 @@ function everything () {
 
 async function diagnose (log: string, forbidden: { resource: string, group?: string }[] = []): Promise<Investigation> {
   const world = await openWorld(aCaseDirectory({ objects: everything(), logs: new Map([[controllerLogKey, log]]), api: { forbidden } }))
-  const kubernetes = openKubernetes({ kubeconfig: world.kubeconfig }, { route: world.route('cluster') })!
+  const kubernetes = openKubernetes({ kubeconfig: world.kubeconfig }, { route: world.route('cluster'), clock: world.clock })!
   try {
     const config = loadConfig({})
     const labels = { namespace: 'shop', certificate: 'web-tls' }

@@ -1,8 +1,11 @@
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { openWorldClients, replayConfig } from '../../src/cli/replay-case.ts'
 import { collect, type CollectOptions } from '../../src/collect/run.ts'
 import { subjectHints } from '../../src/accept/subject.ts'
 import { correlate } from '../../src/correlate/correlate.ts'
+import { buildInvestigate, type Investigation } from '../../src/investigate.ts'
 import { openKubernetes } from '../../src/shared/clients/kubernetes.ts'
 import type { Observations } from '../../src/shared/types/observations.ts'
 import type { CaseDirectory } from '../../src/world/case-directory.ts'
@@ -13,7 +16,7 @@ const patient: CollectOptions = { deadline: 60_000 }
 
 async function look (directory: CaseDirectory, labels: Record<string, string> = { namespace: 'shop', certificate: 'web-tls' }, options = patient): Promise<{ seen: Observations, asked: string[] }> {
   const world = await openWorld(directory)
-  const kubernetes = openKubernetes({ kubeconfig: world.kubeconfig }, { route: world.route('cluster') })!
+  const kubernetes = openKubernetes({ kubeconfig: world.kubeconfig }, { route: world.route('cluster'), clock: world.clock })!
   try {
     const { hints, domains, lint } = subjectHints(labels, {}, { clusterLabel: 'cluster' })
     const alert = { status: 'firing' as const, labels, annotations: {}, startsAt: failureTime + 60_000, generatorURL: '', fingerprint: 'f' }
@@ -126,6 +129,39 @@ t.test('a slow API is left at the deadline with what came until then', async t =
   const { seen } = await look(aCaseDirectory({ api: { latencyMs: 600 } }), undefined, { deadline: 40 })
   t.ok(seen.lists.length > 20)
   t.ok(seen.lists.every(({ look: each }) => each.is === 'unavailable' && /in time/.test(each.why)))
+})
+
+/** A saved case, seen by a service whose clock is wrong by so much. */
+async function seenAt (name: string, wrongBy: number, latencyMs = 0): Promise<Investigation> {
+  const world = await openWorld(fileURLToPath(new URL(`../cases/${name}`, import.meta.url)), { latencyMs })
+  const clock = { ...world.clock, now: () => world.clock.now() + wrongBy }
+  const config = replayConfig(world)
+  const clients = openWorldClients({ ...world, clock }, config)
+  try {
+    const [first] = world.directory.alerts as { alerts: { labels: Record<string, string>, startsAt: string }[] }[]
+    const { labels, startsAt } = first!.alerts[0]!
+    const alert = { status: 'firing' as const, labels, annotations: {}, startsAt: Date.parse(startsAt), generatorURL: '', fingerprint: 'f' }
+    return await buildInvestigate(config, clients, clock)([alert])
+  } finally {
+    await clients.close()
+    await world.close()
+  }
+}
+
+t.test('a wrong clock of ours changes nothing but the line that tells it', async t => {
+  for (const name of ['http01-port80-blocked/firewall-drops-port-80', 'acme-caa-forbids-issuer/parent-zone', 'acme-rate-limited/exact-set']) {
+    const right = await seenAt(name, 0)
+    t.equal(right.case.clockAhead, undefined)
+    for (const wrongBy of [7_200_000, -1_800_000]) {
+      const wrong = await seenAt(name, wrongBy)
+      // Date headers have whole seconds.
+      const told = JSON.stringify(wrong.diagnosis).replaceAll(String(wrong.case.now), String(right.case.now))
+      t.ok(told === JSON.stringify(right.diagnosis), `${name}, wrong by ${wrongBy / 60_000} min`)
+      t.same([wrong.case.next, wrong.case.attempts, wrong.case.changes], [right.case.next, right.case.attempts, right.case.changes])
+      t.ok(Math.abs(wrong.case.clockAhead! - wrongBy) < 3_000 && Math.abs(wrong.case.now - right.case.now) < 3_000, 'measured to the second')
+      t.equal(wrong.observations.clockAhead, wrong.case.clockAhead)
+    }
+  }
 })
 
 t.test('half-written objects are survived', async t => {

@@ -5,6 +5,8 @@ import { openKubernetes, type KubernetesClient } from '../../src/shared/clients/
 import { shareLooks } from '../../src/shared/clients/kubernetes-share.ts'
 import { resourceType } from '../../src/shared/clients/kubernetes-resources.ts'
 
+const clock = { now: () => Date.parse('2026-11-24T10:05:41.500Z') }
+
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void
 
 /** A client of an API that does what `handler` says. */
@@ -20,7 +22,7 @@ async function against (test: { teardown (close: () => Promise<void>): void }, h
   const kubeconfig = JSON.stringify({
     'current-context': 'a', contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }], clusters: [{ name: 'a', cluster: { server: 'http://kube.test:6443' } }], users: [{ name: 'a', user: { token: 'sesame' } }]
   })
-  const client = openKubernetes({ kubeconfig }, { route: (host, asPort) => host === 'kube.test' && asPort === 6443 ? { host: '127.0.0.1', port } : { fails: 'not-recorded' } })!
+  const client = openKubernetes({ kubeconfig }, { clock, route: (host, asPort) => host === 'kube.test' && asPort === 6443 ? { host: '127.0.0.1', port } : { fails: 'not-recorded' } })!
   test.teardown(async () => { await client.close(); server.closeAllConnections(); await new Promise(resolve => { server.close(resolve) }) })
   return { client, asked, port }
 }
@@ -153,9 +155,21 @@ t.test('many who ask the same are answered by one request', async t => {
   t.equal(asked.length, 2, 'later the cluster is asked again')
 })
 
+t.test('our clock is measured against the Date of the API\'s answers, whatever they say', async t => {
+  const rows: [string | undefined, number][] = [
+    ['Tue, 24 Nov 2026 10:05:41 GMT', 0], ['Tue, 24 Nov 2026 09:05:41 GMT', 3_599_501], ['Tue, 24 Nov 2026 10:15:41 GMT', -599_500], ['yesterday', 0], [undefined, 0]
+  ]
+  for (const [date, ahead] of rows) {
+    const { client } = await against(t, (_, response) => { response.sendDate = false; if (date !== undefined) response.setHeader('date', date); response.writeHead(403).end('{}') })
+    t.equal(client.clockAhead(), 0, 'nothing is known before the first answer')
+    await client.version()
+    t.equal(client.clockAhead(), ahead, date ?? 'no Date')
+  }
+})
+
 t.test('a kubeconfig that cannot be used says why', t => {
-  t.throws(() => openKubernetes({ kubeconfig: '{}' }), /context/)
-  t.throws(() => openKubernetes({ kubeconfig: '/does/not/exist' }), /ENOENT/)
-  t.equal(openKubernetes({}), undefined)
+  t.throws(() => openKubernetes({ kubeconfig: '{}' }, { clock }), /context/)
+  t.throws(() => openKubernetes({ kubeconfig: '/does/not/exist' }, { clock }), /ENOENT/)
+  t.equal(openKubernetes({}, { clock }), undefined)
   t.end()
 })

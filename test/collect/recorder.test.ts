@@ -12,7 +12,7 @@ interface Recording { world: World, recorder: Recorder, states: RecordedState[],
 /** A recorder over a world, whose pauses pass at once. */
 async function record (test: { teardown (close: () => Promise<void>): void }, directory: CaseDirectory): Promise<Recording> {
   const world = await openWorld(directory)
-  const kubernetes = openKubernetes({ kubeconfig: world.kubeconfig })!
+  const kubernetes = openKubernetes({ kubeconfig: world.kubeconfig }, { clock: world.clock })!
   const states: RecordedState[] = []
   const warnings: string[] = []
   const pruned: number[] = []

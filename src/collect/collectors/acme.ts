@@ -8,7 +8,7 @@ import type { Round } from '../outside-round.ts'
 export async function askTheCa (round: Round, request: OutsideRequest): Promise<void> {
   const { acme } = request
   if (acme === undefined) return
-  const options = round.clients.acme(acme.server, acme.caBundle, acme.skipTlsVerify === true)
+  const options = { ...round.clients.acme(acme.server, acme.caBundle, acme.skipTlsVerify === true), clock: round.clients.clock }
   const ask = (kind: AcmeLook['kind'], url: string): Promise<AcmeLook> =>
     round.look(['acme', kind, url].join('|'), `${kind} at the CA ${url.slice(0, 200)}`, 'acme', acme.server, async () => {
       const began = performance.now()

@@ -37,7 +37,7 @@ export default defineCause({
     }
     if (skew === undefined) return notApplicable
     if (!off) return { is: 'ruled-out', by: ['directory'], because: 'The clock here agrees with the CA\'s.' }
-    // It is our clock that was compared, and cert-manager may run on another node.
+    // It is the API server's clock that was compared, or ours where it did not answer; cert-manager may run on another node.
     return { is: 'found', confidence: 'possible', blanks: { what: `The time here differs from the CA's by ${minutes} minutes.` }, because: valueIn(issuer)?.ready?.status === 'False' ? ['directory', 'issuer'] : ['directory'] }
   }
 })

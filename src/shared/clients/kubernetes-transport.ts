@@ -1,6 +1,6 @@
 import { Agent, ProxyAgent, buildConnector, request } from 'undici'
 import type { Dispatcher } from 'undici'
-import type { Unavailable } from '../types/common.ts'
+import type { Clock, Millis, Unavailable } from '../types/common.ts'
 import { unavailable } from '../types/common.ts'
 import { isRecord } from './kubernetes-objects.ts'
 import type { Credentials, TlsMaterial } from './kubernetes-credentials.ts'
@@ -16,6 +16,8 @@ export interface Purpose { group: string, resource: string, verbs: string[], wha
 export interface Transport {
   /** Never throws: a failed connection is an Unavailable. The body must be consumed or dumped. */
   get (path: string, options: { purpose: Purpose, signal?: AbortSignal, stream?: boolean }): Promise<Answer | Unavailable>
+  /** By how much `clock` is ahead of the API server's, by the newest answer's Date header; negative: behind. 0 when they agree, or nothing answered. */
+  clockAhead (): Millis
   close (): Promise<void>
 }
 
@@ -23,9 +25,10 @@ const silentMillis = 15_000
 const retryWaits = [100, 300]
 
 /** client-node opens a new Agent for each request; here connections are kept until the TLS material changes. */
-export function openTransport (credentials: Credentials, route: Route): Transport {
+export function openTransport (credentials: Credentials, route: Route, clock: Clock): Transport {
   let agent: { key: string, dispatcher: Dispatcher } | undefined
   const retired: Dispatcher[] = []
+  let ahead: Millis = 0
 
   function dispatcherFor (tls: TlsMaterial): Dispatcher {
     const key = JSON.stringify([tls, credentials.proxy])
@@ -45,26 +48,36 @@ export function openTransport (credentials: Credentials, route: Route): Transpor
       try {
         for (let attempt = 0; ; attempt++) {
           const { headers, tls } = await credentials.current()
+          const asked = clock.now()
           const answer = await request(credentials.server + path, {
             dispatcher: dispatcherFor(tls), signal, headers: { ...headers, accept: stream ? '*/*' : 'application/json', 'user-agent': 'acme-triage' },
             ...(stream ? { bodyTimeout: 300_000 } : {})
           })
+          ahead = clockDifference(answer.headers.date, asked, clock.now()) ?? ahead
           const wait = retryWaits[attempt]
           if (wait === undefined || ![429, 502, 503, 504].includes(answer.statusCode)) return answer
-          const asked = Number(answer.headers['retry-after'] ?? 0) * 1000
+          const patience = Number(answer.headers['retry-after'] ?? 0) * 1000
           // An API that asks for more patience than a diagnosis has is an API that did not answer.
-          if (asked > 1000) return answer
+          if (patience > 1000) return answer
           await answer.body.dump({ limit: 65_536, signal }).catch(() => {})
-          await pause(Math.max(wait, asked), signal)
+          await pause(Math.max(wait, patience), signal)
         }
       } catch (error) {
         return unavailable(connectionReason(error, purpose.what, signal))
       }
     },
+    clockAhead: () => ahead,
     async close () {
       await Promise.all([agent?.dispatcher, ...retired].map(dispatcher => dispatcher?.destroy().catch(() => {})))
     }
   }
+}
+
+/** What is certain of the difference: the server wrote its Date, in whole seconds, at some moment between question and answer. */
+function clockDifference (header: string | string[] | undefined, asked: Millis, answered: Millis): Millis | undefined {
+  const date = typeof header === 'string' ? Date.parse(header) : NaN
+  if (Number.isNaN(date)) return undefined
+  return asked > date + 999 ? asked - (date + 999) : answered < date ? answered - date : 0
 }
 
 function routed (connect: buildConnector.connector, route: Route): buildConnector.connector {

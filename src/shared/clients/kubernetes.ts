@@ -1,4 +1,4 @@
-import type { Look } from '../types/common.ts'
+import type { Clock, Look, Millis } from '../types/common.ts'
 import { absent, seen, unavailable } from '../types/common.ts'
 import type { KubeObject } from '../types/kubernetes.ts'
 import { findCredentials } from './kubernetes-credentials.ts'
@@ -39,14 +39,16 @@ export interface KubernetesClient {
   watch (resource: string, options: WatchOptions, handlers: WatchHandlers): Promise<Look<{ ended: 'closed' | 'expired' }>>
   /** `v1.34.2` */
   version (options?: { signal?: AbortSignal }): Promise<Look<string>>
+  /** By how much our clock is ahead of the API server's, as its newest answer shows; negative: behind. 0 when they agree, or nothing answered. */
+  clockAhead (): Millis
   close (): Promise<void>
 }
 
 /** The cluster of the kubeconfig (path or text), else our own, else undefined. Throws when a given kubeconfig is unusable. */
-export function openKubernetes (settings: { kubeconfig?: string }, options: { route?: Route } = {}): KubernetesClient | undefined {
+export function openKubernetes (settings: { kubeconfig?: string }, { route = direct, clock }: { route?: Route, clock: Clock }): KubernetesClient | undefined {
   const credentials = findCredentials(settings.kubeconfig)
   if (credentials === undefined) return undefined
-  return kubernetesClient(openTransport(credentials, options.route ?? direct))
+  return kubernetesClient(openTransport(credentials, route, clock))
 }
 
 function kubernetesClient (transport: Transport): KubernetesClient {
@@ -146,6 +148,7 @@ function kubernetesClient (transport: Transport): KubernetesClient {
       } catch { return unavailable('the Kubernetes API answered /version with something that is not JSON') }
     },
 
+    clockAhead: () => transport.clockAhead(),
     close: () => transport.close()
   }
 }

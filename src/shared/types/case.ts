@@ -10,6 +10,8 @@ import type { DnsFailure, HttpHop, ConnectFailure, Subject, Vantage, RecordedSta
 export interface Case {
   format: 1
   now: Millis
+  /** By how much this service's own clock was ahead of the API server's; negative: behind. Every time here is the API server's. */
+  clockAhead?: Millis
   alert: Alert
   subject: Subject
   /** The time the windows are laid around, and where it comes from. */
@@ -234,7 +236,7 @@ export interface DirectoryFacts extends Fact {
   caaIdentities: string[]
   profiles: string[]
   externalAccountRequired?: boolean
-  /** The CA's Date minus our clock. */
+  /** The CA's Date minus the API server's clock, or ours where that is not known. */
   skewMs?: number
 }
 

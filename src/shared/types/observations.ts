@@ -8,8 +8,10 @@ import type { KubeObject } from './kubernetes.ts'
  */
 export interface Observations {
   format: 1
-  /** When the look began: the clock that every age is measured against. */
+  /** When the look began, by the API server's clock where it answered: what every age is measured against. */
   now: Millis
+  /** By how much this service's own clock was ahead of the API server's; negative: behind. Taken out of every time here. */
+  clockAhead?: Millis
   /** The alerts that belong to the incident, oldest first. Never empty. */
   alerts: Alert[]
   subject: Subject
