@@ -67,9 +67,11 @@ const iso = (time: Millis): string => new Date(time).toISOString()
 /** As the kubelet writes it, so that the world's sinceTime works on text. */
 const nanoseconds = (time: Millis): string => iso(time).replace('Z', '000000Z')
 
+const workloadKinds = new Set(['Pod', 'Deployment', 'DaemonSet', 'StatefulSet'])
+
 function versionOf ({ objects }: Observations): string | undefined {
   for (const object of objects) {
-    if ((object.kind !== 'Deployment' && object.kind !== 'Pod') || componentOf(object) !== 'controller') continue
+    if (!workloadKinds.has(object.kind) || componentOf(object) !== 'controller') continue
     const spec = object.kind === 'Pod' ? object.spec : (object.spec?.template as { spec?: unknown } | undefined)?.spec
     for (const container of list(spec, 'containers')) {
       const [, version] = /:(v\d+\.\d+\.\d+[\w.-]*)/.exec(text(container, 'image')) ?? []

@@ -7,8 +7,9 @@ import type { Gathering } from './gathering.ts'
 export interface CertManager {
   namespace: string
   /** How the namespace was found; `guess` when nothing showed it. */
-  from: 'configured' | 'deployment' | 'pod' | 'guess'
-  deployments: KubeObject[]
+  from: 'configured' | 'workload' | 'pod' | 'guess'
+  /** Deployments, as a rule; DaemonSets and StatefulSets where somebody made them so. */
+  workloads: KubeObject[]
   pods: KubeObject[]
   clusterResourceNamespace: string
   recursiveNameservers: string[]
@@ -16,9 +17,17 @@ export interface CertManager {
   leaseNamespace?: string
 }
 
+export const workloadResources = ['deployments.apps', 'daemonsets.apps', 'statefulsets.apps'] as const
+
 type Component = Extract<LogRole, 'controller' | 'webhook' | 'cainjector'>
 
-/** Which part of cert-manager a Deployment or Pod is; old charts have no component label, and image mirrors keep the last word. */
+/** What runs Pods for good, of one namespace or of all. */
+export async function listWorkloads (gathering: Gathering, namespace?: string): Promise<KubeObject[]> {
+  const question = namespace === undefined ? { partial: true } : { namespace }
+  return (await Promise.all(workloadResources.map(resource => gathering.items(resource, question)))).flat()
+}
+
+/** Which part of cert-manager a workload or Pod is; old charts have no component label, and image mirrors keep the last word. */
 export function componentOf (object: KubeObject): Component | undefined {
   const spec = object.kind === 'Pod' ? object.spec : (object.spec?.template as Record<string, unknown> | undefined)?.spec
   const images = list(spec, 'containers').map(container => text(container, 'image'))
@@ -48,23 +57,23 @@ const labelsOfTemplate = (object: KubeObject): Record<string, string> => {
 export async function findCertManager (gathering: Gathering, configured: string | undefined): Promise<CertManager> {
   const guess = configured ?? 'cert-manager'
   const [everywhere, guessed] = await Promise.all([
-    gathering.items('deployments.apps', { partial: true }),
+    listWorkloads(gathering),
     gathering.items('pods', { namespace: guess })
   ])
-  const controllers = everywhere.filter(deployment => componentOf(deployment) === 'controller')
+  const controllers = everywhere.filter(workload => componentOf(workload) === 'controller')
   const inGuess = controllers.find(({ metadata }) => metadata.namespace === guess)
   const found = inGuess ?? controllers[0]
   const namespace = configured ?? found?.metadata.namespace ?? guess
   const pods = namespace === guess ? guessed : await gathering.items('pods', { namespace })
-  const deployments = everywhere.length > 0 ? everywhere.filter(({ metadata }) => metadata.namespace === namespace) : await gathering.items('deployments.apps', { namespace })
+  const workloads = everywhere.length > 0 ? everywhere.filter(({ metadata }) => metadata.namespace === namespace) : await listWorkloads(gathering, namespace)
   const controllerPods = pods.filter(pod => componentOf(pod) === 'controller')
-  const flags = flagsOf(deployments.find(deployment => componentOf(deployment) === 'controller') ?? controllerPods[0])
+  const flags = flagsOf(workloads.find(workload => componentOf(workload) === 'controller') ?? controllerPods[0])
   const lease = flags.get('leader-election-namespace')?.[0]
   const resourceNamespace = flags.get('cluster-resource-namespace')?.[0]
   return {
     namespace,
-    from: configured !== undefined ? 'configured' : found !== undefined ? 'deployment' : controllerPods.length > 0 ? 'pod' : 'guess',
-    deployments,
+    from: configured !== undefined ? 'configured' : found !== undefined ? 'workload' : controllerPods.length > 0 ? 'pod' : 'guess',
+    workloads,
     pods,
     // The chart passes $(POD_NAMESPACE).
     ...(lease === undefined || lease.startsWith('$(') ? {} : { leaseNamespace: lease }),

@@ -1,7 +1,7 @@
 import type { Look, Millis } from '../shared/types/common.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { LogLook, LogRole } from '../shared/types/observations.ts'
-import { componentOf, findCertManager, type CertManager } from './cert-manager.ts'
+import { componentOf, findCertManager, listWorkloads, workloadResources, type CertManager } from './cert-manager.ts'
 import { keepControllerKinds, routeKinds, settingKinds } from './controller-kinds.ts'
 import { at, conditionOf, created, list, ownerOf, text } from './fields.ts'
 import type { Gathering } from './gathering.ts'
@@ -22,10 +22,10 @@ const ofCluster = [
   'validatingwebhookconfigurations.admissionregistration.k8s.io', 'mutatingwebhookconfigurations.admissionregistration.k8s.io',
   'validatingadmissionpolicies.admissionregistration.k8s.io', 'validatingadmissionpolicybindings.admissionregistration.k8s.io',
   'ciliumnetworkpolicies.cilium.io', 'ciliumclusterwidenetworkpolicies.cilium.io', 'networkpolicies.crd.projectcalico.org', 'globalnetworkpolicies.crd.projectcalico.org',
-  'peerauthentications.security.istio.io', 'destinationrules.networking.istio.io'
+  'peerauthentications.security.istio.io', 'authorizationpolicies.security.istio.io', 'destinationrules.networking.istio.io'
 ]
 /** Kinds of which a cluster may have thousands; what is of no interest is dropped after reading. */
-const large = ['deployments.apps', 'services', 'ingresses.networking.k8s.io', 'httproutes.gateway.networking.k8s.io', 'daemonsets.apps', 'challenges.acme.cert-manager.io', 'orders.acme.cert-manager.io', 'certificates.cert-manager.io', 'issuers.cert-manager.io']
+const large = [...workloadResources, 'services', 'ingresses.networking.k8s.io', 'httproutes.gateway.networking.k8s.io', 'challenges.acme.cert-manager.io', 'orders.acme.cert-manager.io', 'certificates.cert-manager.io', 'issuers.cert-manager.io']
 
 export interface Early { version: Promise<Look<string>>, certManager: Promise<CertManager> }
 
@@ -114,8 +114,8 @@ async function keepSigningRequest (gathering: Gathering, order: KubeObject | und
 }
 
 /** Images of mirrors are often tagged by digest or by hand; then the label of cert-manager's own kinds tells its version. */
-async function keepVersion (gathering: Gathering, { deployments, pods }: CertManager): Promise<void> {
-  const told = [...deployments, ...pods].some(object => componentOf(object) === 'controller' && versionedImage.test(JSON.stringify(object.spec)))
+async function keepVersion (gathering: Gathering, { workloads, pods }: CertManager): Promise<void> {
+  const told = [...workloads, ...pods].some(object => componentOf(object) === 'controller' && versionedImage.test(JSON.stringify(object.spec)))
   if (told) return
   const definition = await gathering.get('customresourcedefinitions.apiextensions.k8s.io', undefined, 'challenges.acme.cert-manager.io')
   if (definition.is === 'seen') gathering.keep([slim(definition.value)])
@@ -135,12 +135,12 @@ async function keepNeighbours (gathering: Gathering, namespace: string | undefin
 
 /** What a request meets on its way: Services with addresses, Ingresses and routes for the names, their controllers and policies. */
 async function keepWay (gathering: Gathering, namespace: string | undefined, domains: string[]): Promise<void> {
-  const [services, ingresses, routes, deployments, daemonsets] = await Promise.all(
-    ['services', 'ingresses.networking.k8s.io', 'httproutes.gateway.networking.k8s.io', 'deployments.apps', 'daemonsets.apps'].map(resource => gathering.items(resource, { partial: true }))
-  ) as [KubeObject[], KubeObject[], KubeObject[], KubeObject[], KubeObject[]]
-  const workloads = [...deployments, ...daemonsets].filter(isDoorkeeper)
+  const [running, services, ingresses, routes] = await Promise.all([
+    listWorkloads(gathering), ...['services', 'ingresses.networking.k8s.io', 'httproutes.gateway.networking.k8s.io'].map(resource => gathering.items(resource, { partial: true }))
+  ]) as [KubeObject[], KubeObject[], KubeObject[], KubeObject[]]
+  const workloads = running.filter(isDoorkeeper)
   const doors = [...new Set(workloads.filter(isDoor).map(({ metadata }) => metadata.namespace).filter(door => door !== undefined && door !== namespace && door !== 'kube-system'))].slice(0, 6) as string[]
-  gathering.keep([...workloads.slice(0, 100), ...deployments.filter(({ metadata }) => metadata.namespace === namespace).slice(0, 50)].map(object => slim(object)))
+  gathering.keep([...workloads.slice(0, 100), ...running.filter(({ metadata }) => metadata.namespace === namespace).slice(0, 50)].map(object => slim(object)))
   gathering.keep(services.filter(service => text(service, 'spec', 'type') === 'LoadBalancer' || list(service, 'status', 'loadBalancer', 'ingress').length > 0 || list(service, 'spec', 'externalIPs').length > 0 || doors.includes(service.metadata.namespace ?? '')).slice(0, 300).map(object => slim(object)))
   gathering.keep(ingresses.filter(ingress => ingressBears(ingress, domains)).slice(0, 300).map(object => slim(object)))
   gathering.keep(routes.filter(route => routeBears(route, domains)).slice(0, 300).map(object => slim(object)))
@@ -168,8 +168,8 @@ const hasCilium = async (gathering: Gathering): Promise<boolean> => (await gathe
 
 /** cert-manager's own state, and that of the DNS webhooks that the issuer uses. */
 async function keepCertManager (gathering: Gathering, certManager: CertManager, webhookGroups: string[]): Promise<void> {
-  const { namespace, deployments, pods } = certManager
-  gathering.keep([...deployments, ...pods.slice(0, 100)].map(object => slim(object)))
+  const { namespace, workloads, pods } = certManager
+  gathering.keep([...workloads, ...pods.slice(0, 100)].map(object => slim(object)))
   // Before 1.x and with Helm the lease stands in kube-system, or where --leader-election-namespace says.
   const leases = (certManager.leaseNamespace === undefined ? [...new Set([namespace, 'kube-system'])] : [certManager.leaseNamespace]).map(async place => {
     gathering.keep((await gathering.items('leases.coordination.k8s.io', { namespace: place, partial: true })).filter(({ metadata }) => metadata.name.startsWith('cert-manager')).map(object => slim(object)))
@@ -190,7 +190,7 @@ async function keepWebhooks (gathering: Gathering, certManager: CertManager, gro
   gathering.keep(pods.map(object => slim(object)))
   await Promise.all([
     ...namespaces.filter(place => place !== certManager.namespace).flatMap(place => [
-      ...['networkpolicies.networking.k8s.io', 'deployments.apps', 'services', 'endpointslices.discovery.k8s.io'].map(async resource => { gathering.keep((await gathering.items(resource, { namespace: place })).slice(0, 100).map(object => slim(object))) }),
+      ...['networkpolicies.networking.k8s.io', ...workloadResources, 'services', 'endpointslices.discovery.k8s.io'].map(async resource => { gathering.keep((await gathering.items(resource, { namespace: place })).slice(0, 100).map(object => slim(object))) }),
       keepEvents(gathering, place, () => true)
     ]),
     // Without these the webhook's group cannot be reached by cert-manager: a classic of hand-made installations.
@@ -218,7 +218,7 @@ const hasRestarted = (pod: KubeObject): boolean => list(pod, 'status', 'containe
 
 /** Pods of the ingress and gateway controllers; so many show where a request went. */
 async function doorPods (gathering: Gathering): Promise<KubeObject[]> {
-  const workloads = [...await gathering.items('deployments.apps', { partial: true }), ...await gathering.items('daemonsets.apps', { partial: true })].filter(isDoor)
+  const workloads = (await listWorkloads(gathering)).filter(isDoor)
   const places = [...new Set(workloads.map(({ metadata }) => metadata.namespace))].slice(0, 6)
   const found = await Promise.all(places.map(async namespace => (await gathering.items('pods', { namespace })).filter(pod => workloads.some(({ metadata }) => metadata.namespace === namespace && pod.metadata.name.startsWith(`${metadata.name}-`)))))
   return found.flat().slice(0, 8)

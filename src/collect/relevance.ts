@@ -3,7 +3,7 @@ import { created, failedStates, list, namesOf, sameIssuer, text } from './fields
 import { covers } from './resolve.ts'
 
 /** Kinds whose change before the failure may be its cause: who changed which field stays with them. */
-const withHistory = new Set(['Certificate', 'Issuer', 'ClusterIssuer', 'Ingress', 'IngressClass', 'Gateway', 'GatewayClass', 'HTTPRoute', 'ListenerSet', 'NetworkPolicy', 'Service', 'Deployment', 'DaemonSet', 'StatefulSet', 'ReplicaSet', 'ConfigMap', 'ResourceQuota', 'LimitRange'])
+const withHistory = new Set(['Certificate', 'Issuer', 'ClusterIssuer', 'Ingress', 'IngressClass', 'Gateway', 'GatewayClass', 'HTTPRoute', 'ListenerSet', 'NetworkPolicy', 'Service', 'Deployment', 'DaemonSet', 'StatefulSet', 'ReplicaSet', 'ConfigMap', 'ResourceQuota', 'LimitRange', 'PeerAuthentication', 'AuthorizationPolicy', 'CiliumNetworkPolicy', 'ValidatingAdmissionPolicy'])
 
 /** A copy without bulk that nobody reads: certificates in webhook configurations, last-applied JSON, history of busy kinds. */
 export function slim (object: KubeObject, history = withHistory.has(object.kind)): KubeObject {

@@ -3,7 +3,7 @@ import type { Millis } from '../shared/types/common.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
 import { annotationsOf, at, fieldsList, labelsOf, nameOf, string } from './facts/fields.ts'
 import { writesOf } from './managed-fields.ts'
-import { compare, controllerOf, createdAt, type Snapshot } from './snapshot.ts'
+import { compare, controllerOf, createdAt, workloadKinds, workloadsOf, type Snapshot } from './snapshot.ts'
 import type { Scope } from './attempt-scope.ts'
 
 const hour = 3_600_000
@@ -25,7 +25,7 @@ export function changesBefore (scope: Scope, snapshot: Snapshot, anchor: Millis)
     const writes = writesOf(object)
     if (writes.length === 0 && createdAt(object) > 0) add(object, related * 0.8, { at: createdAt(object), by: 'unknown', fields: ['created'] })
     for (const { at: time, by, fields, created } of writes) {
-      if (/^cert-manager-|^kube-controller-manager|^kubelet$/.test(by) && object.kind !== 'Deployment') continue
+      if (/^cert-manager-|^kube-controller-manager|^kubelet$/.test(by) && !workloadKinds.includes(object.kind)) continue
       add(object, created ? related * 0.8 : related, { at: time, by, fields: created ? ['created', ...fields.slice(0, 5)] : fields })
     }
   }
@@ -56,8 +56,8 @@ function watched (scope: Scope, snapshot: Snapshot): { object: KubeObject, relat
   for (const gateway of snapshot.byKind('Gateway')) add(gateway, 0.7)
   for (const service of snapshot.byKind('Service')) add(service, string(at(service.spec, 'type')) === 'LoadBalancer' ? 0.7 : service.metadata.namespace === namespace ? 0.3 : 0)
   for (const ingressClass of snapshot.byKind('IngressClass')) add(ingressClass, 0.6)
-  for (const deployment of snapshot.byKind('Deployment')) add(deployment, /cert-manager/.test(deployment.metadata.name) ? 0.7 : 0)
+  for (const workload of workloadsOf(snapshot)) add(workload, /cert-manager/.test(workload.metadata.name) ? 0.7 : 0)
   for (const config of snapshot.byKind('ConfigMap')) add(config, /ingress|nginx|traefik|haproxy|kong/.test(config.metadata.name) ? 0.7 : 0)
-  for (const kind of ['PeerAuthentication', 'CiliumNetworkPolicy', 'ValidatingAdmissionPolicy', 'ResourceQuota', 'LimitRange']) for (const object of snapshot.byKind(kind)) add(object, object.metadata.namespace === undefined || object.metadata.namespace === namespace ? 0.7 : 0.2)
+  for (const kind of ['PeerAuthentication', 'AuthorizationPolicy', 'CiliumNetworkPolicy', 'ValidatingAdmissionPolicy', 'ResourceQuota', 'LimitRange']) for (const object of snapshot.byKind(kind)) add(object, object.metadata.namespace === undefined || object.metadata.namespace === namespace ? 0.7 : 0.2)
   return list.filter(({ related }) => related > 0)
 }

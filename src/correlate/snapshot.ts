@@ -133,6 +133,10 @@ export function controllerOf (object: KubeObject, kind?: string): { kind: string
   return owners.find(({ controller }) => controller === true) ?? (kind === undefined ? undefined : owners[0])
 }
 
+/** What runs Pods for good. */
+export const workloadKinds: readonly string[] = ['Deployment', 'DaemonSet', 'StatefulSet']
+export const workloadsOf = (snapshot: Snapshot): KubeObject[] => workloadKinds.flatMap(kind => snapshot.byKind(kind))
+
 /** When the API server made it; 0 when it does not say. */
 export const createdAt = ({ metadata }: KubeObject): number => millisOf(metadata.creationTimestamp) ?? 0
 

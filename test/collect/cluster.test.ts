@@ -93,6 +93,24 @@ t.test('the controllers\' own kinds come home when they bear on the names, witho
   t.equal(asked.filter(url => url === '/apis').length, 1)
 })
 
+t.test('cert-manager and ingress controllers may run as any workload', async t => {
+  for (const kind of ['StatefulSet', 'DaemonSet']) {
+    const container = { name: 'traefik', image: 'traefik:v3.5.0' }
+    const objects = [
+      ...aFailingCluster().map(object => object.kind === 'Deployment' ? { ...object, kind, status: { readyReplicas: 2, numberReady: 2, desiredNumberScheduled: 2 } } : object),
+      anObject('apps/v1', kind, 'traefik', { metadata: { namespace: 'edge' }, spec: { template: { spec: { containers: [container] } } }, status: { readyReplicas: 1, numberReady: 1 } }),
+      anObject('v1', 'Pod', 'traefik-0', { metadata: { namespace: 'edge' }, spec: { containers: [container] } }),
+      anObject('networking.k8s.io/v1', 'NetworkPolicy', 'edge-out', { metadata: { namespace: 'edge' }, spec: { podSelector: {} } })
+    ]
+    const { seen } = await look(aCaseDirectory({ objects }))
+    t.equal(seen.clusterResourceNamespace, 'certs', kind)
+    for (const name of [`${kind} cert-manager`, `${kind} traefik`, 'Pod traefik-0', 'NetworkPolicy edge-out']) t.ok(names(seen).includes(name), name)
+    const { facts, identifiers } = correlate(seen)
+    t.match(facts.controller, { is: 'seen', value: { namespace: 'certs', version: 'v1.21.1', ready: 2, evidence: [{ ref: `${kind} certs/cert-manager` }] } })
+    t.match(identifiers[0]?.facts.networkPolicy, { is: 'seen' })
+  }
+})
+
 t.test('an alert without a name leads nowhere when no order failed', async t => {
   const healthy = aFailingCluster().map(object => object.kind === 'Order' ? { ...object, status: { state: 'valid' } } : object)
   const { seen } = await look(aCaseDirectory({ objects: healthy }), { host: 'acme-v02.api.letsencrypt.org', action: 'x' })

@@ -72,8 +72,8 @@ t.test('egress of cert-manager', t => {
 })
 
 t.test('kinds with other rules are named and not judged', t => {
-  const facts = ask([object('CiliumNetworkPolicy', 'shop', 'c', {}, 'cilium.io/v2'), object('CiliumNetworkPolicy', 'far', 'd', {}, 'cilium.io/v2'), object('GlobalNetworkPolicy', undefined, 'g', {}, 'crd.projectcalico.org/v1'), object('NetworkPolicy', 'shop', 'calico', { spec: { selector: 'all()' } }, 'crd.projectcalico.org/v1')])
-  t.same(facts.notEvaluated, ['CiliumNetworkPolicy shop/c', 'GlobalNetworkPolicy g', 'NetworkPolicy shop/calico'])
+  const facts = ask([object('CiliumNetworkPolicy', 'shop', 'c', {}, 'cilium.io/v2'), object('CiliumNetworkPolicy', 'far', 'd', {}, 'cilium.io/v2'), ...['shop', 'istio-system', 'far'].map(place => object('AuthorizationPolicy', place, 'a', {}, 'security.istio.io/v1')), object('GlobalNetworkPolicy', undefined, 'g', {}, 'crd.projectcalico.org/v1'), object('NetworkPolicy', 'shop', 'calico', { spec: { selector: 'all()' } }, 'crd.projectcalico.org/v1')])
+  t.same(facts.notEvaluated, ['AuthorizationPolicy istio-system/a', 'AuthorizationPolicy shop/a', 'CiliumNetworkPolicy shop/c', 'GlobalNetworkPolicy g', 'NetworkPolicy shop/calico'])
   t.equal(facts.solverIngress.verdict, 'open', 'Calico\'s NetworkPolicy is not taken for the other one')
   t.end()
 })

@@ -2,7 +2,7 @@ import type { ControllerFacts } from '../../shared/types/case.ts'
 import { absent, seen, unavailable, type Evidence, type Look } from '../../shared/types/common.ts'
 import type { KubeObject } from '../../shared/types/kubernetes.ts'
 import type { LogRecord } from '../log-grammars/record.ts'
-import { compare, type CorrelateContext } from '../snapshot.ts'
+import { compare, workloadsOf, type CorrelateContext } from '../snapshot.ts'
 import { parseVersion } from '../version.ts'
 import { times } from './certificate.ts'
 import { at, conditions, fields, fieldsList, labelsOf, nameOf, string, strings, type Fields } from './fields.ts'
@@ -11,8 +11,8 @@ type Component = 'controller' | 'webhook' | 'cainjector'
 
 /** cert-manager itself: version, flags, health, queue. `records` are its log entries, for what only they tell. */
 export function controllerFacts ({ snapshot, observations }: CorrelateContext, records: readonly LogRecord[] = []): Look<ControllerFacts> {
-  const deployments = snapshot.byKind('Deployment')
-  const controller = pick(deployments, 'controller')
+  const workloads = workloadsOf(snapshot)
+  const controller = pick(workloads, 'controller')
   const pods = podsOf(snapshot.byKind('Pod'), controller)
   if (controller === undefined && pods.length === 0) {
     const listed = snapshot.list('Deployment', observations.clusterResourceNamespace)
@@ -23,8 +23,8 @@ export function controllerFacts ({ snapshot, observations }: CorrelateContext, r
   const container = containerOf(template.containers ?? at(pods[0]?.spec, 'containers'))
   const args = [...strings(container.command).slice(1), ...strings(container.args)]
   const namespace = controller?.metadata.namespace ?? pods[0]?.metadata.namespace ?? ''
-  const replicas = numberOf(at(controller?.spec, 'replicas'), controller === undefined ? pods.length : 1)
-  const ready = controller === undefined ? pods.filter(isReady).length : numberOf(at(controller.status, 'readyReplicas'), 0)
+  const replicas = controller === undefined ? pods.length : wantedOf(controller)
+  const ready = controller === undefined ? pods.filter(isReady).length : readyOf(controller)
   const lease = leaseOf(snapshot.byKind('Lease'))
   const serviceAccount = string(template.serviceAccountName) || string(at(pods[0]?.spec, 'serviceAccountName'))
   const version = versionOf(controller, container, pods, snapshot.byKind('CustomResourceDefinition'), records)
@@ -38,25 +38,25 @@ export function controllerFacts ({ snapshot, observations }: CorrelateContext, r
     ready,
     pods: pods.map(podFacts),
     ...lease === undefined ? {} : { lease },
-    webhook: componentOf(deployments, 'webhook'),
-    cainjector: componentOf(deployments, 'cainjector'),
+    webhook: componentOf(workloads, 'webhook'),
+    cainjector: componentOf(workloads, 'cainjector'),
     maxConcurrentChallenges: numberOf(flag(args, 'max-concurrent-challenges'), 60),
     processingChallenges: snapshot.byKind('Challenge').filter(challenge => at(challenge.status, 'processing') === true).length,
     apiServices: snapshot.byKind('APIService').map(apiServiceFacts),
     ...gatewayApi(args, records)
   }
-  return seen({ ...facts, evidence: evidenceOf(facts, controller, deployments) })
+  return seen({ ...facts, evidence: evidenceOf(facts, controller, workloads) })
 }
 
-function pick (deployments: readonly KubeObject[], component: Component): KubeObject | undefined {
+function pick (workloads: readonly KubeObject[], component: Component): KubeObject | undefined {
   const name = component === 'controller' ? 'cert-manager' : `cert-manager-${component}`
-  return deployments.find(object => {
+  return workloads.find(object => {
     const labels = labelsOf(object)
     const part = labels.get('app.kubernetes.io/component')
     const app = labels.get('app.kubernetes.io/name') ?? labels.get('app') ?? labels.get('name')
     if (part === component && (app === 'cert-manager' || app === component || app === name)) return true
     return component === 'controller' ? part === undefined && app === 'cert-manager' && !/webhook|cainjector/.test(object.metadata.name) : false
-  }) ?? deployments.find(({ metadata }) => metadata.name === name)
+  }) ?? workloads.find(({ metadata }) => metadata.name === name)
 }
 
 function podsOf (pods: readonly KubeObject[], controller: KubeObject | undefined): KubeObject[] {
@@ -93,9 +93,13 @@ function podFacts (pod: KubeObject): ControllerFacts['pods'][number] {
   }
 }
 
-function componentOf (deployments: readonly KubeObject[], component: Component): { ready: number, replicas: number } | undefined {
-  const found = pick(deployments, component)
-  return found === undefined ? undefined : { ready: numberOf(at(found.status, 'readyReplicas'), 0), replicas: numberOf(at(found.spec, 'replicas'), 1) }
+/** A DaemonSet counts Nodes. */
+const wantedOf = ({ spec, status }: KubeObject): number => numberOf(at(spec, 'replicas') ?? at(status, 'desiredNumberScheduled'), 1)
+const readyOf = ({ status }: KubeObject): number => numberOf(at(status, 'readyReplicas') ?? at(status, 'numberReady'), 0)
+
+function componentOf (workloads: readonly KubeObject[], component: Component): { ready: number, replicas: number } | undefined {
+  const found = pick(workloads, component)
+  return found === undefined ? undefined : { ready: readyOf(found), replicas: wantedOf(found) }
 }
 
 function leaseOf (leases: readonly KubeObject[]): ControllerFacts['lease'] {
@@ -152,7 +156,7 @@ function gatewayApi (args: readonly string[], records: readonly LogRecord[]): { 
   return args.length === 0 || flag(args, 'config') !== undefined ? {} : { gatewayApiEnabled: false }
 }
 
-function evidenceOf (facts: Omit<ControllerFacts, 'evidence'>, controller: KubeObject | undefined, deployments: readonly KubeObject[]): Evidence[] {
+function evidenceOf (facts: Omit<ControllerFacts, 'evidence'>, controller: KubeObject | undefined, workloads: readonly KubeObject[]): Evidence[] {
   const ref = controller === undefined ? `Deployment ${facts.namespace}/cert-manager` : nameOf(controller)
   const evidence: Evidence[] = [{ source: 'object', ref, text: `${facts.version ?? 'version unknown'}, ${facts.ready} of ${facts.replicas} ready` }]
   for (const pod of facts.pods) {
@@ -164,7 +168,7 @@ function evidenceOf (facts: Omit<ControllerFacts, 'evidence'>, controller: KubeO
   if (facts.processingChallenges >= facts.maxConcurrentChallenges) evidence.push({ source: 'object', ref, text: `${facts.processingChallenges} challenges in flight, at most ${facts.maxConcurrentChallenges} allowed` })
   for (const component of ['webhook', 'cainjector'] as const) {
     const state = facts[component]
-    const found = pick(deployments, component)
+    const found = pick(workloads, component)
     if (state !== undefined && found !== undefined && state.ready < Math.max(1, state.replicas)) evidence.push({ source: 'object', ref: nameOf(found), text: `${state.ready} of ${state.replicas} ready` })
   }
   for (const service of [...facts.apiServices].sort((a, b) => compare(a.group, b.group))) {

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../shared/types/kubernetes.ts'
-import type { Snapshot } from '../snapshot.ts'
+import { workloadsOf, type Snapshot } from '../snapshot.ts'
 import { annotationsOf, at, conditions, fields, fieldsList, nameOf, string, strings } from './fields.ts'
 
 /** The families of controllers whose habits are known. */
@@ -46,7 +46,7 @@ export function familyOfName (className: string): Family {
 export function findControllers (view: Snapshot): IngressController[] {
   const pods = view.byKind('Pod').map(pod => ({ pod, family: familyOfPod(pod) })).filter((item): item is { pod: KubeObject, family: Family } => item.family !== undefined)
   const found: IngressController[] = []
-  for (const workload of [...view.byKind('Deployment'), ...view.byKind('DaemonSet'), ...view.byKind('StatefulSet')]) {
+  for (const workload of workloadsOf(view)) {
     const template = at(workload.spec, 'template', 'spec')
     const family = familyOfImages(template)
     if (family === undefined) continue

@@ -88,7 +88,8 @@ const named = (policy: KubeObject): string => `${policy.metadata.namespace ?? ''
 /** Of other kinds: those of the namespaces in question, and the cluster-wide ones. */
 function foreignPolicies ({ view, solver, controller }: PolicyQuestion): string[] {
   const namespaces = new Set([solver?.namespace, controller?.namespace])
-  const near = ({ metadata: { namespace } }: KubeObject): boolean => namespace === undefined || namespaces.has(namespace)
+  // Istio's root namespace holds for the whole mesh.
+  const near = ({ kind, metadata: { namespace } }: KubeObject): boolean => namespace === undefined || namespaces.has(namespace) || (kind === 'AuthorizationPolicy' && namespace === 'istio-system')
   const calico = view.byKind('NetworkPolicy').filter(({ apiVersion }) => apiVersion.includes('projectcalico.org'))
   return [...foreignKinds.flatMap(kind => view.byKind(kind)), ...calico].filter(near).map(nameOf).sort()
 }

@@ -1,7 +1,7 @@
 import { absent, seen, unavailable } from '../../shared/types/common.ts'
 import type { NetworkPolicyFacts } from '../../shared/types/case.ts'
 import type { KubeObject } from '../../shared/types/kubernetes.ts'
-import type { CorrelateContext, FactsOf } from '../snapshot.ts'
+import { workloadsOf, type CorrelateContext, type FactsOf } from '../snapshot.ts'
 import { challengeView } from './challenge-objects.ts'
 import { at, fieldsList, labelsOf, stringMap, string } from './fields.ts'
 import { findControllers } from './ingress-controllers.ts'
@@ -44,8 +44,8 @@ function controllerOf ({ snapshot }: CorrelateContext): { namespace: string, lab
   const runs = (spec: unknown): boolean => fieldsList(at(spec, 'containers')).some(({ image }) => /cert-manager-controller/.test(string(image)))
   const pod = snapshot.byKind('Pod').find(({ spec }) => runs(spec))
   if (pod !== undefined) return { namespace: pod.metadata.namespace ?? '', labels: labelsOf(pod) }
-  const deployment = snapshot.byKind('Deployment').find(({ spec }) => runs(at(spec, 'template', 'spec')))
-  return deployment === undefined ? undefined : { namespace: deployment.metadata.namespace ?? '', labels: stringMap(at(deployment.spec, 'template', 'metadata', 'labels')) }
+  const workload = workloadsOf(snapshot).find(({ spec }) => runs(at(spec, 'template', 'spec')))
+  return workload === undefined ? undefined : { namespace: workload.metadata.namespace ?? '', labels: stringMap(at(workload.spec, 'template', 'metadata', 'labels')) }
 }
 
 /** Addresses of the name as the cluster's resolver gives them. */

@@ -33,7 +33,7 @@ const table: [group: string, versions: string, kinds: [plural: string, kind: str
   ['admissionregistration.k8s.io', 'v1', [['validatingwebhookconfigurations', 'ValidatingWebhookConfiguration'], ['mutatingwebhookconfigurations', 'MutatingWebhookConfiguration']], 'cluster'],
   ['admissionregistration.k8s.io', 'v1 v1beta1', [['validatingadmissionpolicies', 'ValidatingAdmissionPolicy'], ['validatingadmissionpolicybindings', 'ValidatingAdmissionPolicyBinding']], 'cluster'],
   ['rbac.authorization.k8s.io', 'v1', [['clusterroles', 'ClusterRole'], ['clusterrolebindings', 'ClusterRoleBinding']], 'cluster'],
-  ['security.istio.io', 'v1 v1beta1', [['peerauthentications', 'PeerAuthentication']], 'namespaced'],
+  ['security.istio.io', 'v1 v1beta1', [['peerauthentications', 'PeerAuthentication'], ['authorizationpolicies', 'AuthorizationPolicy']], 'namespaced'],
   ['networking.istio.io', 'v1 v1beta1 v1alpha3', [['destinationrules', 'DestinationRule'], ['virtualservices', 'VirtualService'], ['gateways', 'Gateway']], 'namespaced'],
   ['networking.istio.io', 'v1alpha3', [['envoyfilters', 'EnvoyFilter']], 'namespaced'],
   ['traefik.io', 'v1alpha1', [['middlewares', 'Middleware'], ['ingressroutes', 'IngressRoute']], 'namespaced'],
