@@ -22,10 +22,12 @@ export function delegationFacts (context: OutsideContext, identifier?: OutsideSe
   const nameServers = soas.filter(({ failure }) => failure !== 'unreachable' && failure !== 'blocked').map((look) => toNameServer(look, strictOf(observations, look)))
   const own = new Set(soas.map(({ server }) => server))
   const nsLooks = zone === undefined ? [] : looksOf(observations, zone, ['NS']).filter((look) => look.vantage === 'authoritative')
+  const clusterPrimary = clusterZone === undefined || clusterZone !== zone ? undefined : strangePrimary(clusterLooks, [...publicLooks, ...soas, ...nsLooks], zone)
   const dnssec = dnssecOf(observations, names, zone)
   return seen({
     ...(zone !== undefined && { zone, publicZone: zone }),
     ...(clusterZone !== undefined && { clusterZone }),
+    ...(clusterPrimary !== undefined && { clusterPrimary }),
     nameServers: merge(nameServers),
     parentNs: sorted(nsLooks.filter(({ server }) => !own.has(server)).flatMap((look) => referredNs(look, zone!))),
     childNs: sorted(nsLooks.filter(({ server }) => own.has(server)).flatMap((look) => dataOf(look, 'NS'))),
@@ -36,6 +38,13 @@ export function delegationFacts (context: OutsideContext, identifier?: OutsideSe
 }
 
 const ownsRecords = (look: DnsLook): boolean => isAnswered(look) && look.look.value.answers.some((record) => record.name === look.name && (record.type === 'SOA' || record.type === 'NS'))
+
+/** Two providers may serve one zone, each under a primary of its own; a primary that is none of the world's servers belongs to another zone. */
+function strangePrimary (clusterLooks: readonly DnsLook[], worldLooks: readonly DnsLook[], zone: string): string | undefined {
+  const ofZone = (looks: readonly DnsLook[], type: 'SOA' | 'NS'): string[] => looks.filter((look) => look.name === zone).flatMap((look) => dataOf(look, type)).map((data) => data.split(' ')[0]!)
+  const world = [...ofZone(worldLooks, 'SOA'), ...ofZone(worldLooks, 'NS')]
+  return world.length === 0 ? undefined : ofZone(clusterLooks, 'SOA').find((primary) => !world.includes(primary))
+}
 
 /** The same question to the same server, asked over TCP and in mixed case. */
 function strictOf (observations: Observations, { server, name }: DnsLook): DnsLook | undefined {

@@ -19,6 +19,8 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'alert'], match: 'dial (?:udp|tcp): lookup \\S+ on \\S+: (?:no such host|server misbehaving)|dial udp: lookup', unless: '(?:Get|Post|Put) "https?://|failed to perform self check', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'DNS update failed: .{0,160}(?:i/o timeout|connection refused|no route to host|no such host|unreachable)', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'dns: server returned HTTP \\d+ error|dns: unexpected Content-Type', confidence: 'likely' },
+    // The server takes the connection and hangs up: what a firewall on port 53 does to TCP.
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:^|propagation: |check failed: )(?:EOF|(?:read|dial|write) (?:tcp|udp) \\S+:53: (?:read: )?connection reset by peer)$', confidence: 'likely', when: { wrapper: ['self-check'] } },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'looking up TXT for \\S+: (?:No Reachable Authority|Network Error between)', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'query timed out.{0,40}looking up TXT', confidence: 'likely' }
   ],

@@ -39,6 +39,8 @@ export default defineCause({
     if (inside.every(({ hasExpected }) => hasExpected)) return { is: 'ruled-out', by: ['txt'], because: 'The cluster\'s resolver and the world give the same TXT value.' }
     const otherValue = inside.some(({ values }) => values.length > 0)
     const split = otherValue || (addresses.is === 'seen' && addresses.value.split)
+    const primary = delegation.is === 'seen' ? delegation.value.clusterPrimary : undefined
+    if (primary !== undefined && !otherValue) return { is: 'found', confidence: 'likely', blanks: { difference: `it has a zone of ${primary}, without the TXT record that every other server has.` }, because: ['txt', 'delegation'] }
     return { is: 'found', confidence: split ? 'likely' : 'possible', blanks: { difference: otherValue ? 'it answers with another TXT value than every other server.' : 'it does not have the TXT record that every other server has.' }, because: ['txt'] }
   }
 })

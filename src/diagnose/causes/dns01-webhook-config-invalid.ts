@@ -15,7 +15,7 @@ export default defineCause({
   ],
   texts: [
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'error decoding solver config', confidence: 'proven' },
-    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: '(?:json: )?cannot unmarshal \\S+ into Go (?:struct field|value)', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } },
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: '(?:json: )?cannot unmarshal \\S+ into Go (?:struct field|value)', unless: 'struct field (?:\\w+\\.)?\\w*(?:Record|Response|Result|Reply|Answer|Zone|Domain|Error)s?\\.|Go value of type \\S*(?:Record|Response|Result|Zone|Domain|Error)|\\bgot: [\\[{]', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } },
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'json: unknown field|unknown field "[^"]+" in (?:solver )?config', confidence: 'proven', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } },
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: '(?:no|missing|empty|required|invalid)[\\w ]{0,24}(?:config|field|parameter|setting|zoneName|zone name|endpoint|apiUrl|secretName|secretRef)[\\w ]{0,20}(?:provided|given|specified|set|required|in (?:the )?(?:solver )?config|is empty|missing)', unless: 'ambient|secret \\S+ not found', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log', 'object'] } },
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'zone name [`"\']{2}|for zone ?(?:name)? ?[`"\']{2}', confidence: 'likely' },

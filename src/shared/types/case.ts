@@ -362,6 +362,8 @@ export interface DelegationFacts extends Fact {
   /** The zone that the cluster's own resolver shows for the name, and the one that the world does. */
   clusterZone?: string
   publicZone?: string
+  /** The primary server that the cluster's resolver names for that same zone, when no server of the world's zone is called so. */
+  clusterPrimary?: string
   /** `tcp: false`: it answers over UDP alone. `caseChanged`: it does not repeat a question's letters (0x20). */
   nameServers: { name: string, addresses: string[], answers: boolean, lame: boolean, failure?: string, serial?: number, tcp?: boolean, caseChanged?: boolean }[]
   parentNs: string[]
