@@ -46,7 +46,7 @@ function compile (causes: readonly Cause[]): PatternSet {
       remembered.set(subject, scan)
       const matched: { cause: string, hit: Hit }[] = []
       for (const [place, compiledRule] of rules.entries()) {
-        if (!applies(compiledRule.rule, text) || !says(compiledRule, place, subject, scan)) continue
+        if (isDeaf(compiledRule.cause, text) || !applies(compiledRule.rule, text) || !says(compiledRule, place, subject, scan)) continue
         const { cause, rule, pattern, named } = compiledRule
         matched.push({ cause, hit: { rule, text, groups: named ? pattern.groups(subject) : {} } })
       }
@@ -117,6 +117,9 @@ function subjectOf ({ core, whole }: Text): string {
   const subject = whole.includes(core) ? whole : `${whole}\n${core}`
   return subject.length > longest ? subject.slice(0, longest) : subject
 }
+
+/** The CA is not asked while a record or page is made or cleared away: what is said then is no word of its. */
+const isDeaf = (cause: string, { wrapper }: Text): boolean => cause.startsWith('acme-') && (wrapper === 'present' || wrapper === 'cleanup')
 
 function applies ({ in: sources, when }: TextRule, { evidence, wrapper, problem, objectKind }: Text): boolean {
   if (!sources.includes(evidence.source)) return false

@@ -92,8 +92,15 @@ export class TextShelf {
     return normal
   }
 
+  /** A line that only says that something was put back says the stage no more than a Challenge that has the same words does. */
+  #shareStages (): void {
+    const stages = new Map(this.#texts.filter(({ wrapper, attempt }) => attempt === 'current' && shared.includes(wrapper)).map(({ core, wrapper }) => [this.#normalise(core), wrapper]))
+    for (const text of this.#texts) if (text.wrapper === 'log' && text.attempt === 'current') text.wrapper = stages.get(this.#normalise(text.core)) ?? text.wrapper
+  }
+
   /** Current before standing before earlier; the object closest to the CA first; then by time and words. */
   done (): Text[] {
+    this.#shareStages()
     return this.#texts
       .sort((a, b) => attempts.indexOf(a.attempt) - attempts.indexOf(b.attempt) || sources.indexOf(a.evidence.source) - sources.indexOf(b.evidence.source) ||
         severities.indexOf(a.severity) - severities.indexOf(b.severity) || byNumber(b.last ?? Number.MAX_SAFE_INTEGER, a.last ?? Number.MAX_SAFE_INTEGER) || compare(a.evidence.ref, b.evidence.ref) || compare(a.whole, b.whole) ||
@@ -102,6 +109,9 @@ export class TextShelf {
       .map((text, index) => ({ index, ...text }))
   }
 }
+
+/** Stages at which a Challenge and its Events say what the log, which names none, says as well. */
+const shared: readonly Wrapper[] = ['present', 'cleanup', 'self-check']
 
 function evidenceOf ({ source, ref, time, last }: RawText, whole: string): Evidence {
   const when = last ?? time

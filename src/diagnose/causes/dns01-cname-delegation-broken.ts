@@ -15,12 +15,15 @@ export default defineCause({
   ],
   related: ['dns01-not-propagated', 'dns01-zone-not-found'],
   texts: [
-    { in: ['challenge', 'event', 'log', 'alert'], match: 'Found recursive CNAME record to \\S+ when looking up|CNAME (?:loop|recursion)', confidence: 'proven' }
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'Found recursive CNAME record to \\S+ when looking up|CNAME (?:loop|recursion)', confidence: 'proven' },
+    // Beside a CNAME nothing else may stand (RFC 1034): the provider refuses the TXT record.
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?P<taken>RRSet of type TXT with DNS name \\S+ is not permitted as it conflicts|CNAME record with (?:the same name|that (?:host|name)) already exists|cnameResourceRecordSetConflict|either one CNAME resource record set|IN TXT: Conflicts with pre-existing RRset|CNAMEs? (?:records? )?(?:can ?not|can\'t|must not|may not) (?:share|co-?exist)|(?:conflicts?|clash\\w*|exclusive) with (?:an? |the )?(?:existing |other )?CNAME)', confidence: 'likely', when: { wrapper: ['present', 'log', 'cleanup'] } }
   ],
 
   examine ({ hits, txt, challenge, case: incident, identifier }) {
     const [best] = hits
     const target = txt.is === 'seen' ? txt.value.cname?.at(-1)?.replace(/\.$/, '') : undefined
+    if (best?.groups.taken !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { target: target ?? 'another name', why: 'beside a CNAME no TXT record can be written.' }, because: [best] }
     if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { target: target ?? 'a name that leads back', why: 'the chain never ends.' }, because: [best] }
     if (txt.is !== 'seen') return notApplicable
     if (target === undefined) return { is: 'ruled-out', by: ['txt'], because: '_acme-challenge is no CNAME.' }

@@ -19,6 +19,8 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'Incorrect TXT record "(?P<value>[\\w-]{43})"', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'Incorrect TXT record', unless: 'Incorrect TXT record "[\\w-]{43}"', confidence: 'likely' },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'Correct value not found for DNS challenge', confidence: 'proven' },
+    // step-ca, of all values found; of an HTTP-01 answer it gives one without brackets.
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'keyAuthorization does not match; expected \\S+, but got \\[[^\\]]', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'dns-01: challenge failed against \\d+ records', confidence: 'likely' }
   ],
 

@@ -21,6 +21,7 @@ export default defineCause({
     // `(got "…")` since 2021, `!= […]` and `!= "…"` before (Boulder va/http.go).
     ...saidByCa('(?:did not match this challenge|does not match).*(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]', { confidence: 'proven' }),
     ...selfCheckSays('but got: [\\w-]{20,24}\\.* ?\\(truncated\\)|but got: [\\w-]{40,44}\\.[\\w-]{40,44}', { confidence: 'likely' }),
+    { in: everywhere, match: 'keyauthorization does not match; expected \\S+, but got [^\\[]', confidence: 'proven' },
     { in: everywhere, match: 'multiple existing challenge solver (pods|services|ingresses) found|multiple httproutes found', confidence: 'possible' },
     { in: everywhere, match: 'found existing solver (pod|service|ingress).{0,120}does not have an appropriate ownerreference', confidence: 'possible' }
   ],
