@@ -44,7 +44,7 @@ export const explains: Record<string, readonly string[]> = {
   'http01-dns-ipv6-broken': ['http01-port80-blocked', 'http01-other-backend-answers'],
   'http01-cdn-interferes': ['http01-auth-on-path', 'http01-other-backend-answers', 'http01-redirected-to-https', 'http01-redirect-invalid'],
   'http01-dns-private-address': ['http01-dns-record-missing'],
-  'domain-delegation-broken': ['http01-dns-resolution-failed', 'http01-dns-record-missing', 'dns01-nameserver-failing'],
+  'domain-delegation-broken': ['http01-dns-resolution-failed', 'http01-dns-record-missing', 'dns01-nameserver-failing', 'dns01-not-propagated', 'dns01-zone-not-found'],
   'dns01-dnssec-invalid': ['dns01-nameserver-failing'],
   'dns01-secret-missing': ['issuer-not-ready', 'dns01-not-propagated'],
   'dns01-cname-delegation-broken': ['dns01-not-propagated', 'dns01-zone-not-found'],

@@ -44,9 +44,15 @@ export function addAlertTexts (shelf: TextShelf, { alerts, subject }: Observatio
     const ref = `alert ${labels.alertname ?? ''}`.trim()
     const named = `${scope.namespace}/${labels.name ?? labels.challenge ?? ''}`
     const own = scope.own.has(named) || !['Challenge', 'Order'].includes(subject.hint.kind) || !scope.earlier.has(named)
-    const texts = [labels.reason, ...Object.values(annotations).filter(quotesProblem)]
+    const texts = [labels.reason, ...Object.values(annotations).map(quotedIn)]
     for (const text of texts) if (text !== undefined) shelf.add({ source: 'alert', ref, text, about, attempt: own ? 'current' : 'earlier', fallback: 'alert', severity: 'error', time: startsAt, fold: true })
   }
 }
 
-const quotesProblem = (text: string): boolean => /urn:ietf:params:acme:error:/.test(text) || peelWrapper(text, 'alert').wrapper !== 'alert'
+/** What an annotation quotes of cert-manager or the CA, without the sentence that people put in front. */
+function quotedIn (text: string): string | undefined {
+  if (peelWrapper(text, 'alert').wrapper !== 'alert') return text
+  const quoted = /(?:Error presenting challenge|Waiting for (?:HTTP|DNS)-01 challenge propagation|propagation check failed|Error accepting authorization|Accepting challenge authorization failed|acme: authorization error|Failed to (?:create|finalize) Order|error creating new order|Error initializing issuer)\b/i.exec(text)
+  if (quoted !== null) return text.slice(quoted.index)
+  return /urn:ietf:params:acme:error:/.test(text) ? text : undefined
+}

@@ -21,13 +21,14 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'NXDOMAIN looking up TXT', confidence: 'proven' },
     // step-ca's and Pebble's words.
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'looking up TXT records? for domain .{0,200}no such host|Error retrieving TXT records for DNS challenge.{0,200}(?:NXDOMAIN|no such host)', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'did not return the expected TXT record', confidence: 'likely' },
     { in: ['challenge', 'log', 'alert'], match: 'DNS record for \\S+ not yet propagated', confidence: 'possible' }
   ],
 
   examine ({ hits, txt, challenge }) {
     const [best] = hits
     if (txt.is !== 'seen' || txt.value.state === 'unknown') {
-      return best === undefined ? notApplicable : { is: 'found', confidence: best.rule.confidence === 'proven' ? 'likely' : 'possible', variant: 'none', blanks: { lacking: 'the authoritative servers' }, because: [best] }
+      return best === undefined ? notApplicable : { is: 'found', confidence: best.rule.confidence === 'possible' ? 'possible' : 'likely', variant: 'none', blanks: { lacking: 'the authoritative servers' }, because: [best] }
     }
     const { state, servers, expected } = txt.value
     // What the CA and the self-check ask are the authoritative servers; a resolver only repeats them.

@@ -26,7 +26,7 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:api error )?AccessDenied(?:Exception)?:|not authorized to perform', unless: 'sts:AssumeRole|unable to assume role|route53:(?:List|Get|Change)', confidence: 'likely' },
     // Cloudflare
     { in: ['challenge', 'event', 'log', 'alert'], match: 'requires permission .{0,80}zone\\.list|Error: 9109: (?:Unauthorized|Cannot)|Error: 0: Actor', confidence: 'proven', variant: 'zone-read' },
-    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:POST|PUT|PATCH|DELETE) "?/zones/[^"]+/dns_records.{0,80}Error: (?:10000|9109)', confidence: 'proven', variant: 'record-write' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:POST|PUT|PATCH|DELETE) "?/zones/[^"]+/dns_records.{0,80}Error: (?:10000|9109)|\\b(?:create|add|update|edit|delete|remove)\\b[\\w ]{0,24}\\brecord\\b.{0,80}\\b10000: Authentication error', confidence: 'proven', variant: 'record-write' },
     // Azure
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:PUT|PATCH|DELETE|POST) https://management\\.[\\w.]+/.{0,400}AuthorizationFailed|does not have authorization to perform action .{0,20}Microsoft\\.Network/dnsZones/TXT/write', confidence: 'proven', variant: 'record-write' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'GET https://management\\.[\\w.]+/.{0,400}AuthorizationFailed|does not have authorization to perform action .{0,20}Microsoft\\.Network/dnsZones/read', confidence: 'proven', variant: 'zone-read' },
