@@ -17,11 +17,10 @@ export default defineCause({
   texts: [
     // These four serve every private hosted zone of Route 53, and nobody outside the network.
     { in: ['challenge', 'event', 'log', 'alert'], match: 'NS (?P<server>ns-(?:0|512|1024|1536)\\.awsdns-00\\.(?:com|net|org|co\\.uk))', confidence: 'likely' },
-    { in: ['challenge', 'event', 'log', 'alert'], match: 'NS (?P<server>[\\w.-]+\\.(?:svc|cluster\\.local|internal|lan|localdomain))\\.?:53 returned', confidence: 'likely' },
-    { in: ['challenge', 'log', 'alert'], match: 'DNS record for \\S+ not yet propagated', confidence: 'possible' }
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'NS (?P<server>[\\w.-]+\\.(?:svc|cluster\\.local|internal|lan|localdomain))\\.?:53 returned', confidence: 'likely' }
   ],
 
-  examine ({ hits, txt, delegation, challenge, addresses }) {
+  examine ({ hits, txt, delegation, challenge, addresses, case: incident, identifier }) {
     if (challenge.is === 'seen' && challenge.value.asked && challenge.value.state !== 'pending') return notApplicable
     if (delegation.is === 'seen') {
       const { clusterZone, publicZone } = delegation.value
@@ -29,8 +28,7 @@ export default defineCause({
         return { is: 'found', confidence: 'likely', blanks: { difference: `it has the zone ${clusterZone}, the world has ${publicZone}.` }, because: ['delegation'] }
       }
     }
-    const best = hits.find(({ groups }) => groups.server !== undefined)
-    const [waits] = hits
+    const [best] = hits
     if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { difference: `it names ${best.groups.server ?? 'servers'} as name server, which the internet does not ask.` }, because: [best] }
     if (txt.is !== 'seen' || txt.value.expected === undefined) return notApplicable
     const inside = txt.value.servers.filter(({ vantage, failure }) => vantage === 'cluster' && failure === undefined)
@@ -43,6 +41,8 @@ export default defineCause({
     const split = otherValue || (addresses.is === 'seen' && addresses.value.split)
     const primary = delegation.is === 'seen' ? delegation.value.clusterPrimary : undefined
     if (primary !== undefined && !otherValue) return { is: 'found', confidence: 'likely', blanks: { difference: `it has a zone of ${primary}, without the TXT record that every other server has.` }, because: ['txt', 'delegation'] }
+    // The check still waits for what the whole world has: then it asks somebody else.
+    const waits = incident.texts.find(({ attempt, wrapper, about, core }) => attempt === 'current' && wrapper === 'self-check' && (about.length === 0 || about.includes(identifier.name)) && core.includes('not yet propagated'))
     return { is: 'found', confidence: split ? 'likely' : 'possible', blanks: { difference: otherValue ? 'it answers with another TXT value than every other server.' : 'it does not have the TXT record that every other server has.' }, because: waits === undefined ? ['txt'] : ['txt', waits] }
   }
 })
