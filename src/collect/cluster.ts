@@ -36,8 +36,10 @@ export function startEarly (gathering: Gathering, namespace: string | undefined,
   const version = gathering.kubernetes.version({ signal: gathering.signal })
   void version.then(look => { gathering.note('version of the cluster', look, began) })
   if (namespace !== undefined) for (const resource of ofNamespace) void gathering.list(resource, { namespace })
-  for (const resource of large) void gathering.list(resource, { partial: true })
+  // Other questions wait for these two: where an answer takes two seconds, three rounds are more than there is time for.
+  void gathering.list('clusterissuers.cert-manager.io')
   const certManager = findCertManager(gathering, certManagerNamespace)
+  for (const resource of large) void gathering.list(resource, { partial: true })
   for (const resource of [...ofCluster, ...settingKinds]) void gathering.list(resource)
   for (const resource of routeKinds) void gathering.list(resource, { partial: true })
   return { version, certManager }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { KubernetesClient } from '../shared/clients/kubernetes.ts'
-import type { Clock, Millis } from '../shared/types/common.ts'
+import { seen, type Clock, type Look, type Millis } from '../shared/types/common.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { RecordedState } from '../shared/types/observations.ts'
 import { redactText } from '../shared/redact.ts'
@@ -44,6 +44,7 @@ const snapshotsAtOnce = 3
 const statesPerObject = 200
 const bufferLimit = 2_000
 const flushEvery = 500
+const pageSize = 50
 const pruneEvery: Millis = 600_000
 
 interface Known { signature: string, states: number, snapshots: number, object?: KubeObject }
@@ -122,7 +123,7 @@ export function startRecorder (options: RecorderOptions): Recorder {
   async function follow (resource: typeof resources[number]): Promise<void> {
     let pause = 1_000
     while (!signal.aborted) {
-      const listed = await kubernetes.list(resource, { maxItems: 20_000, signal })
+      const listed = await seeAll(resource)
       if (signal.aborted) return
       if (listed.is !== 'seen') {
         tell(resource, listed.is === 'absent' ? { why: 'cert-manager is not installed' } : listed)
@@ -130,9 +131,7 @@ export function startRecorder (options: RecorderOptions): Recorder {
         pause = Math.min(pause * 2, 60_000)
         continue
       }
-      forgetOthers(resource, new Set(listed.value.items.map(({ metadata }) => metadata.uid)))
-      for (const object of listed.value.items) see(object)
-      let { resourceVersion } = listed.value
+      let resourceVersion = listed.value
       status.set(resource, { resource, watching: true })
       for (;;) {
         const ended = await kubernetes.watch(resource, { resourceVersion, signal }, {
@@ -151,6 +150,25 @@ export function startRecorder (options: RecorderOptions): Recorder {
         if (ended.is !== 'seen') { pause = Math.min(pause * 2, 60_000); break }
       }
     }
+  }
+
+  /** Page by page: thousands of Orders with their certificates are more than may be held at once. The version to watch from. */
+  async function seeAll (resource: typeof resources[number]): Promise<Look<string | undefined>> {
+    const present = new Set<string>()
+    let version: string | undefined
+    let from: string | undefined
+    do {
+      const page = await kubernetes.list(resource, { pageSize, maxItems: pageSize, from, signal })
+      if (page.is !== 'seen') return page
+      for (const object of page.value.items) {
+        present.add(object.metadata.uid)
+        see(object)
+      }
+      version ??= page.value.resourceVersion
+      from = page.value.next
+    } while (from !== undefined && !signal.aborted)
+    forgetOthers(resource, present)
+    return seen(version)
   }
 
   function tell (resource: string, { why, fix }: { why: string, fix?: string }): void {

@@ -9,7 +9,7 @@ import { markdown, table } from './table.ts'
  * `npm run bench -- [section…] [--json] [--markdown] [--set name=number …]`: the speed of this
  * program on this machine. Everything listens on loopback, stops by itself, and is our own code.
  */
-const files = ['intake', 'alert', 'storm', 'replay', 'logs', 'cluster', 'outside', 'write-back']
+const files = ['intake', 'alert', 'storm', 'replay', 'logs', 'cluster', 'recorder', 'outside', 'write-back']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -5,6 +5,7 @@ import { openWorldClients, replayConfig } from '../../src/cli/replay-case.ts'
 import { collect, type CollectOptions } from '../../src/collect/run.ts'
 import { subjectHints } from '../../src/accept/subject.ts'
 import { correlate } from '../../src/correlate/correlate.ts'
+import { diagnose } from '../../src/diagnose/run.ts'
 import { buildInvestigate, type Investigation } from '../../src/investigate.ts'
 import { openKubernetes } from '../../src/shared/clients/kubernetes.ts'
 import type { Observations } from '../../src/shared/types/observations.ts'
@@ -132,10 +133,13 @@ t.test('a log that may not be read is named with its rule', async t => {
 })
 
 t.test('an API that fails, is away or is not configured costs its looks and nothing else', async t => {
-  const broken = await look(aCaseDirectory({ api: { failing: [{ resource: '*', status: 500 }] } }))
-  t.ok(broken.seen.lists.length > 20 && broken.seen.lists.every(({ look: { is } }) => is !== 'seen'))
-  t.match(broken.seen.lists.find(({ resource }) => resource === 'pods')?.look, { is: 'unavailable', why: /500/ })
-  t.equal(broken.seen.subject.certificate?.name, 'web-tls', 'what the labels say is kept')
+  for (const [status, why] of [[500, /500/], [429, /throttling/], [410, /expired/], [504, /504/]] as const) {
+    const broken = await look(aCaseDirectory({ api: { failing: [{ resource: '*', status }] } }))
+    t.ok(broken.seen.lists.length > 20 && broken.seen.lists.every(({ look: { is } }) => is !== 'seen'))
+    t.match(broken.seen.lists.find(({ resource }) => resource === 'pods')?.look, { is: 'unavailable', why })
+    t.equal(broken.seen.subject.certificate?.name, 'web-tls', 'what the labels say is kept')
+    t.equal(diagnose(correlate(broken.seen)).verdict, 'unknown', 'and nothing is made up')
+  }
   const away = await look(aCaseDirectory({ api: { unreachable: true } }))
   t.ok(away.seen.lists.every(({ look: each }) => each.is === 'unavailable' && /cannot be reached|cut/.test(each.why)))
   const alert = { status: 'firing' as const, labels: {}, annotations: {}, startsAt: now, generatorURL: '', fingerprint: 'f' }
@@ -149,11 +153,12 @@ t.test('a slow API is left at the deadline with what came until then', async t =
   t.ok(seen.lists.every(({ look: each }) => each.is === 'unavailable' && /in time/.test(each.why)))
 })
 
-/** A saved case, seen by a service whose clock is wrong by so much. */
-async function seenAt (name: string, wrongBy: number, latencyMs = 0): Promise<Investigation> {
+/** A saved case, seen by a service whose clock is wrong by so much, over an API that takes so long for each call. */
+async function seenAt (name: string, { wrongBy = 0, latencyMs = 0, deadline = 60_000 }): Promise<Investigation> {
   const world = await openWorld(fileURLToPath(new URL(`../cases/${name}`, import.meta.url)), { latencyMs })
   const clock = { ...world.clock, now: () => world.clock.now() + wrongBy }
-  const config = replayConfig(world)
+  const usual = replayConfig(world)
+  const config = { ...usual, collect: { ...usual.collect, deadline } }
   const clients = openWorldClients({ ...world, clock }, config)
   try {
     const [first] = world.directory.alerts as { alerts: { labels: Record<string, string>, startsAt: string }[] }[]
@@ -166,12 +171,28 @@ async function seenAt (name: string, wrongBy: number, latencyMs = 0): Promise<In
   }
 }
 
+t.test('an API that takes two seconds for each call gives the same answer in five', async t => {
+  const told = ({ diagnosis }: Investigation): string[] => diagnosis.causes.map(({ id, variant, confidence, domains }) => `${id} ${variant} ${confidence} ${domains.join()}`)
+  const rows: [name: string, latencyMs: number, deadline: number][] = [
+    // The CA's word is in the first answers.
+    ['http01-port80-blocked/firewall-drops-port-80', 2_000, 5_000],
+    // cert-manager's log and policies are asked for once its Pods are known; drawn out, for busy machines.
+    ['http01-self-check-egress-blocked/egress-policy-of-cert-manager', 3_200, 8_000]
+  ]
+  await Promise.all(rows.map(async ([name, latencyMs, deadline]) => {
+    const [fast, slow] = await Promise.all([seenAt(name, {}), seenAt(name, { latencyMs, deadline })])
+    t.same(told(slow), told(fast), name)
+    const lost = slow.diagnosis.unavailable.filter(({ source }) => !fast.diagnosis.unavailable.some(other => other.source === source))
+    t.same(lost.filter(({ why }) => !/did not answer in time/.test(why)), [], 'what is lost was late, and is called so')
+  }))
+})
+
 t.test('a wrong clock of ours changes nothing but the line that tells it', async t => {
   for (const name of ['http01-port80-blocked/firewall-drops-port-80', 'acme-caa-forbids-issuer/parent-zone', 'acme-rate-limited/exact-set']) {
-    const right = await seenAt(name, 0)
+    const right = await seenAt(name, {})
     t.equal(right.case.clockAhead, undefined)
     for (const wrongBy of [7_200_000, -1_800_000]) {
-      const wrong = await seenAt(name, wrongBy)
+      const wrong = await seenAt(name, { wrongBy })
       // Date headers have whole seconds.
       const told = JSON.stringify(wrong.diagnosis).replaceAll(String(wrong.case.now), String(right.case.now))
       t.ok(told === JSON.stringify(right.diagnosis), `${name}, wrong by ${wrongBy / 60_000} min`)

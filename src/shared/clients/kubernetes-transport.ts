@@ -22,6 +22,8 @@ export interface Transport {
 }
 
 const silentMillis = 15_000
+/** The first questions of a look go out side by side, so that a slow API costs one wait and not two. */
+const mostConnections = 32
 const retryWaits = [100, 300]
 
 /** client-node opens a new Agent for each request; here connections are kept until the TLS material changes. */
@@ -35,7 +37,7 @@ export function openTransport (credentials: Credentials, route: Route, clock: Cl
     if (agent?.key === key) return agent.dispatcher
     if (agent !== undefined) { void agent.dispatcher.close().catch(() => {}); retired.push(agent.dispatcher) }
     const material = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined))
-    const timeouts = { headersTimeout: silentMillis, bodyTimeout: 60_000, keepAliveTimeout: 30_000, connections: 24 }
+    const timeouts = { headersTimeout: silentMillis, bodyTimeout: 60_000, keepAliveTimeout: 30_000, connections: mostConnections }
     const dispatcher = credentials.proxy === undefined
       ? new Agent({ ...timeouts, connect: routed(buildConnector({ ...material, timeout: 10_000 }), route) })
       : new ProxyAgent({ ...timeouts, uri: credentials.proxy, requestTls: material })

@@ -19,6 +19,8 @@ interface ListOptions {
   pageSize?: number
   /** Reading stops after so many and says `truncated` (5,000). */
   maxItems?: number
+  /** `next` of the part before: the list goes on there. */
+  from?: string
   signal?: AbortSignal
 }
 
@@ -26,6 +28,8 @@ export interface Listed {
   items: KubeObject[]
   /** There were more. */
   truncated: boolean
+  /** Where the rest begins, when reading stopped at `maxItems`. */
+  next?: string
   resourceVersion?: string
 }
 
@@ -94,7 +98,7 @@ function kubernetesClient (transport: Transport): KubernetesClient {
       if (badName !== undefined) return badName
       const purpose: Purpose = { group: type.group, resource: type.plural, verbs: ['get', 'list', 'watch'], what: `list ${resource}${namespace === undefined ? '' : ` in ${namespace}`}` }
       const items: KubeObject[] = []
-      let from: string | undefined
+      let { from } = options
       let resourceVersion: string | undefined
       do {
         const query = new URLSearchParams({ limit: String(Math.min(pageSize, maxItems)) })
@@ -114,7 +118,7 @@ function kubernetesClient (transport: Transport): KubernetesClient {
         }
         from = typeof metadata.continue === 'string' && metadata.continue !== '' ? metadata.continue : undefined
       } while (from !== undefined && items.length < maxItems)
-      return seen({ items, truncated: from !== undefined, resourceVersion })
+      return seen({ items, truncated: from !== undefined, next: from, resourceVersion })
     },
 
     async get (resource, namespace, name, { signal } = {}) {
