@@ -1,4 +1,5 @@
 import { defineCause } from '../cause.ts'
+import { ofTxt, withTheCa } from '../sources.ts'
 
 /** Port 53 of the servers that must be asked is closed from the cluster, or they do not answer the CA. */
 export default defineCause({
@@ -19,6 +20,9 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'alert'], match: 'dial (?:udp|tcp): lookup \\S+ on \\S+: (?:no such host|server misbehaving)|dial udp: lookup', unless: '(?:Get|Post|Put) "https?://|failed to perform self check', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'DNS update failed: .{0,160}(?:i/o timeout|connection refused|no route to host|no such host|unreachable)', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'dns: server returned HTTP \\d+ error|dns: unexpected Content-Type', confidence: 'likely' },
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('time[sd]? ?out|no (?:response|reply|answer) from|unreachable|(?:not|n\'t|unable to|failed to) (?:reach|contact|connect)|connection refused|did not (?:respond|reply)'), unless: 'looking up \\w+ for|\\bCAA\\b|perspective|secondary|vantage', confidence: 'likely', when: { wrapper: withTheCa } },
+    // DNS over HTTPS.
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:Get|Post) "https://[^"]+/(?:dns-query|resolve)[^"]*": (?:dial tcp|net/http|context deadline|read tcp|EOF|tls: |x509: |proxyconnect|remote error)', confidence: 'likely' },
     // The server takes the connection and hangs up: what a firewall on port 53 does to TCP.
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:^|propagation: |check failed: )(?:EOF|(?:read|dial|write) (?:tcp|udp) \\S+:53: (?:read: )?connection reset by peer)$', confidence: 'likely', when: { wrapper: ['self-check'] } },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'looking up TXT for \\S+: (?:No Reachable Authority|Network Error between)', confidence: 'proven' },
