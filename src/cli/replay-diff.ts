@@ -2,11 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SavedDiagnosis } from '../collect/case-directory.ts'
 import { correlate } from '../correlate/correlate.ts'
+import type { Diagnoser } from '../diagnose/run.ts'
 import { compileCatalogue } from '../investigate.ts'
 import { unpackObservations } from '../packed-observations.ts'
 import { loadConfig } from '../shared/config/load.ts'
 import { reasonOf, TriageError } from '../shared/errors.ts'
-import { openStore } from '../shared/store/store.ts'
+import { copyStore } from '../shared/store/copy.ts'
+import { openStore, type Store } from '../shared/store/store.ts'
 import { replayAll } from './replay.ts'
 
 export interface DiffOptions { json?: boolean, config?: string, concurrency: number }
@@ -53,26 +55,34 @@ async function * fromDirectories (directories: string[], { concurrency }: DiffOp
   }
 }
 
-/** The rules as they are now, with this configuration's policy, over what was seen then. */
+/** The rules as they are now, with this configuration's policy, over what was seen then. A copy of the embedded store is read: the service may be using it. */
 async function * fromStore ({ config: file }: DiffOptions): AsyncGenerator<Result> {
   const config = loadConfig(process.env, { file })
   const diagnoser = await compileCatalogue(config)
-  const store = await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, clock: { now: Date.now }, flapWindow: config.slack.flapWindow, lockWaitMs: 500 })
+  const copy = config.databaseUrl === undefined ? await copyStore(config.dataDir) : undefined
+  if (config.databaseUrl === undefined && copy === undefined) return
+  let store: Store | undefined
   try {
-    for (const { id, incident_id: incident } of await store.incidents.keptLooks(100_000)) {
-      const look = await store.incidents.keptLook(incident, id)
-      if (look === undefined) continue
-      const what = `incident ${incident}, ${new Date(look.taken_at).toISOString().slice(0, 19)}Z`
-      try {
-        const observations = await unpackObservations(look.data)
-        const after = diagnoser.diagnose(correlate(observations))
-        const { namespace, certificate, order } = after.incident
-        yield { what: `${namespace}/${certificate || order}  ${what}`, before: answerLines(JSON.parse(look.diagnosis) as SavedDiagnosis), after: answerLines(after) }
-      } catch (error) {
-        yield { what, error: error instanceof TriageError ? error.message : reasonOf(error) }
-      }
-    }
+    store = await openStore({ dataDir: copy?.dataDir ?? config.dataDir, databaseUrl: config.databaseUrl, clock: { now: Date.now }, flapWindow: config.slack.flapWindow })
+    yield * compareAll(store, diagnoser)
   } finally {
-    await store.close()
+    await store?.close()
+    await copy?.remove()
+  }
+}
+
+async function * compareAll (store: Store, diagnoser: Diagnoser): AsyncGenerator<Result> {
+  for (const { id, incident_id: incident } of await store.incidents.keptLooks(100_000)) {
+    const look = await store.incidents.keptLook(incident, id)
+    if (look === undefined) continue
+    const what = `incident ${incident}, ${new Date(look.taken_at).toISOString().slice(0, 19)}Z`
+    try {
+      const observations = await unpackObservations(look.data)
+      const after = diagnoser.diagnose(correlate(observations))
+      const { namespace, certificate, order } = after.incident
+      yield { what: `${namespace}/${certificate || order}  ${what}`, before: answerLines(JSON.parse(look.diagnosis) as SavedDiagnosis), after: answerLines(after) }
+    } catch (error) {
+      yield { what, error: error instanceof TriageError ? error.message : reasonOf(error) }
+    }
   }
 }

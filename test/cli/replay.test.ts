@@ -5,6 +5,8 @@ import { judge } from '../../src/cli/accuracy.ts'
 import { replayDirectory } from '../../src/cli/replay-case.ts'
 import { diagnosisJson } from '../../src/cli/replay-json.ts'
 import type { Diagnosis, FoundCause } from '../../src/shared/types/diagnosis.ts'
+import { copyStore } from '../../src/shared/store/copy.ts'
+import { openStore } from '../../src/shared/store/store.ts'
 import type { Expectation } from '../../src/world/case-directory.ts'
 import { makeCase, plainCase } from '../world/make-case.ts'
 
@@ -67,6 +69,37 @@ t.test('an API that refuses, fails or is gone costs what it guards and nothing e
     t.ok(diagnosis.unavailable.length > 0)
     t.equal(observations.objects.length, 0)
   }
+})
+
+t.test('a store is copied whole while another writes to it', async (t) => {
+  const dataDir = t.testdir({})
+  t.equal(await copyStore(dataDir), undefined, 'no store, no copy')
+  const open = (place: string) => openStore({ dataDir: place, clock: { now: Date.now }, flapWindow: 0 })
+  const store = await open(dataDir)
+  const state = (at: number) => ({ at, kind: 'Order' as const, namespace: 'shop', name: 'a', uid: 'a', state: 'pending', reason: 'x'.repeat(1_000) })
+  let written = 0
+  let stopped = false
+  const writing = (async () => {
+    // Enough for the write-ahead log to begin anew now and then.
+    for (; !stopped; written += 20) {
+      await store.recorder.add(Array.from({ length: 20 }, (_, index) => state(written + index)))
+      await new Promise((resolve) => { setImmediate(resolve) })
+    }
+  })()
+  for (let count = 0; count < 4; count++) {
+    const before = written
+    const copy = await copyStore(dataDir)
+    const copied = await open(copy!.dataDir)
+    const kept = (await copied.recorder.read({ namespace: 'shop', since: 0 })).map(({ at }) => at)
+    t.equal(kept.length % 20, 0, 'whole commits')
+    t.ok(kept.length >= Math.min(before, 5_000), 'all that was committed before')
+    t.same(kept, kept.map((_, index) => kept[0]! + index), 'without gaps')
+    await copied.close()
+    await copy!.remove()
+  }
+  stopped = true
+  await writing
+  await store.close()
 })
 
 t.test('the demo shows every step and ends by itself', async (t) => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -25,8 +25,9 @@ async function until (condition: () => Promise<boolean>): Promise<void> {
 }
 
 /** The whole service over a world, with a store in `dataDir`. */
-async function serve (world: World, dataDir: string): Promise<{ app: App, post (): Promise<void>, close (): Promise<void> }> {
-  const config = { ...replayConfig(world), dataDir, listen: { host: '127.0.0.1', port: 0 } }
+async function serve (world: World, dataDir: string, { recorder = true } = {}): Promise<{ app: App, post (): Promise<void>, close (): Promise<void> }> {
+  const usual = replayConfig(world)
+  const config = { ...usual, dataDir, listen: { host: '127.0.0.1', port: 0 }, recorder: { ...usual.recorder, enabled: recorder } }
   const clients = openWorldClients(world, config)
   const app = await buildApp(config, { clients, clock: world.clock, log: buildLog({ level: 'silent' }) })
   return {
@@ -60,8 +61,12 @@ t.test('an incident is downloaded as a case and replayed to the same diagnosis, 
   t.match(answer, { statusCode: 200, headers: { 'content-type': 'application/x-tar' } })
   t.equal((await app.server.inject({ url: '/incidents/none/case.tar' })).statusCode, 404)
   t.equal((await app.server.inject({ url: `/incidents/${id}/case.tar?look=none` })).statusCode, 404)
+  const compare = () => spawnSync(process.execPath, [main, 'replay', '--diff'], { env: { PATH: process.env.PATH, ACME_TRIAGE_DATA_DIR: join(directory, 'data') }, encoding: 'utf8' })
+  t.match(compare(), { status: 0, stdout: '1 compared, 0 changed\n' }, 'while the service has the store locked')
+  t.same(readdirSync(join(directory, 'data')).filter(name => !name.startsWith('acme-triage.db')), [], 'and nothing is left of the copy')
   await close()
   await world.close()
+  t.match(compare(), { status: 0, stdout: '1 compared, 0 changed\n' }, 'and when nobody has')
 
   writeFileSync(join(directory, 'case.tar'), answer.rawPayload)
   t.equal(spawnSync('tar', ['-xf', join(directory, 'case.tar'), '-C', join(directory, 'out'), '--strip-components=1']).status, 0)
@@ -70,9 +75,6 @@ t.test('an incident is downloaded as a case and replayed to the same diagnosis, 
   t.equal(saved.causes[0]?.id, 'http01-port80-blocked')
   t.same(diagnosis.causes.map(({ id: cause, variant, confidence, domains }) => [cause, variant, confidence, domains]), saved.causes.map(({ id: cause, variant, confidence, domains }) => [cause, variant, confidence, domains]))
   t.match(JSON.parse(readFileSync(join(directory, 'out', 'diagnosis.json'), 'utf8')), { verdict: 'cause', causes: [{ id: 'http01-port80-blocked' }] })
-
-  const compared = spawnSync(process.execPath, [main, 'replay', '--diff'], { env: { PATH: process.env.PATH, ACME_TRIAGE_DATA_DIR: join(directory, 'data') }, encoding: 'utf8' })
-  t.match(compared, { status: 0, stdout: '1 compared, 0 changed\n' })
 })
 
 t.test('what the recorder saw outlives a restart, belongs to its own Certificate, and a refusal of it is told', async t => {
@@ -99,4 +101,18 @@ t.test('what the recorder saw outlives a restart, belongs to its own Certificate
   t.ok(observations.recorded.some(({ kind, reason }) => kind === 'Challenge' && reason === 'words that are overwritten later'))
   t.notOk(observations.recorded.some(({ uid }) => uid === 'other-order'), 'another Certificate\'s Order is none of its attempts')
   t.match(observations.looks.find(({ what }) => what.startsWith('the flight recorder')), { is: 'unavailable', why: /forbidden/, fix: /resources: \["challenges"\]/ })
+})
+
+t.test('a recorder that is switched off watches nothing, and nobody misses it', async t => {
+  const world = await openWorld(aCaseDirectory())
+  const { app, post, close } = await serve(world, t.testdir({}), { recorder: false })
+  await app.listen()
+  await post()
+  await until(async () => (await first(app)).looks > 0)
+  const observations = await unpackObservations((await app.store.incidents.latestObservations((await first(app)).id))!)
+  t.notOk(world.requests.some(({ url }) => url.includes('watch=true')))
+  t.same(await app.store.recorder.read({ namespace: 'shop', since: 0 }), [])
+  t.same(observations.looks.filter(({ what }) => what.includes('recorder')), [])
+  await close()
+  await world.close()
 })
