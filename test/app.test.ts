@@ -169,6 +169,18 @@ export default {}` })
   t.match(read, [{ uid: 'earlier' }], 'what the recorder kept crosses over')
 })
 
+t.test('a rule that loses names and a body that was cut are told on the page and in its JSON', async t => {
+  const { app, get } = await open()
+  t.teardown(() => app.close())
+  const body = webhookBody([{ labels: { certificate: undefined, domain: 'shop.example.com' } }], { truncatedAlerts: 7 })
+  await app.server.inject({ method: 'POST', url: '/webhook', headers: { 'content-type': 'application/json' }, payload: JSON.stringify(body) })
+  await until(async () => (await only(app)).looks === 1)
+  const { id } = await only(app)
+  for (const place of [await get(`/incidents/${id}`), await get(`/incidents/${id}.json`)]) {
+    for (const part of [/Left out by Alertmanager[^]{0,60}7 alerts/, /Decided by namespace \+ domain: Domain shop\/shop\.example\.com/, /The rule loses the name of the Certificate\. Keep it: max by/]) t.match(place.body, part)
+  }
+})
+
 t.test('every recorded body runs through the whole service', async t => {
   const { app } = await open()
   t.teardown(() => app.close())

@@ -245,8 +245,16 @@ function readOnlyFirst (steps: Step[]): Step[] {
 /** Clocks that differ by less mislead nobody. */
 const noticeableClock: Millis = 30_000
 
-function factsOf ({ case: seen, incident }: FindingInput, { servedUntil, down }: Impact): Finding['facts'] {
-  if (seen === undefined) return []
+function factsOf (input: FindingInput, impact: Impact): Finding['facts'] {
+  const { alerts = 1, truncatedAlerts = 0 } = input.incident
+  return [
+    ...(input.case === undefined ? [] : factsOfCase(input.case, impact)),
+    ...(alerts > 1 ? [{ label: 'Alerts', value: `${alerts} for this incident` }] : []),
+    ...(truncatedAlerts > 0 ? [{ label: 'Left out by Alertmanager', value: plural(truncatedAlerts, 'alert') }] : [])
+  ]
+}
+
+function factsOfCase (seen: Case, { servedUntil, down }: Impact): Finding['facts'] {
   const facts: Finding['facts'] = []
   if (servedUntil !== undefined) facts.push({ label: 'Served certificate', value: servedUntil <= seen.now ? `expired ${duration(seen.now - servedUntil)} ago` : `${duration(servedUntil - seen.now)} left`, time: servedUntil })
   else if (down === true) facts.push({ label: 'Served certificate', value: 'none yet' })
@@ -259,10 +267,8 @@ function factsOf ({ case: seen, incident }: FindingInput, { servedUntil, down }:
     if (by !== 'issuer' && failing > 0) facts.push({ label: `Others on the ${by} ${name}`, value: `${failing} failing of ${total}${same > 0 ? `, ${same} in the same way` : ''}` })
   }
   if (seen.history !== undefined) facts.push({ label: 'Attempts', value: clip(oneLine(seen.history), 200) })
-  if ((incident.alerts ?? 1) > 1) facts.push({ label: 'Alerts', value: `${incident.alerts} for this incident` })
   const { clockAhead = 0 } = seen
   if (Math.abs(clockAhead) > noticeableClock) facts.push({ label: 'Clock of this service', value: `${duration(Math.abs(clockAhead))} ${clockAhead > 0 ? 'ahead of' : 'behind'} the API server's (allowed for)` })
-  if ((incident.truncatedAlerts ?? 0) > 0) facts.push({ label: 'Left out by Alertmanager', value: plural(incident.truncatedAlerts!, 'alert') })
   return facts
 }
 
@@ -299,5 +305,5 @@ function subjectOf ({ case: seen }: FindingInput): string[] {
   const decided = hint.kind === 'Scan' ? 'The alert names no object: failed orders of the window were looked for.' : `Decided by ${hint.from}: ${hint.kind} ${[hint.namespace, hint.name].filter(part => part !== undefined).join('/')}.`
   const failed = tried.filter(({ found }) => !found).map(({ hint: { kind, namespace, name, from }, why }) => `Tried ${kind} ${[namespace, name].filter(part => part !== undefined).join('/')} (${from})${why === undefined ? '' : `: ${why}`}.`)
   const others = candidates.slice(0, 10).map(({ namespace, order, state }) => `Candidate: Order ${namespace}/${order} (${state === '' ? 'no state' : state}).`)
-  return [decided, ...failed, ...others, ...lint].map(oneLine)
+  return [decided, ...lint, ...failed, ...others].map(oneLine)
 }

@@ -80,6 +80,29 @@ t.test('every state has its own first line', t => {
   t.end()
 })
 
+t.test('what was left out, how the object was found, what is wrong with the rule and with our clock is told in every place', t => {
+  const given = input({ incident: { ...input().incident, truncatedAlerts: 3 } })
+  given.case!.clockAhead = -720_000
+  given.case!.subject = {
+    ...given.case!.subject, hint: { kind: 'Domain', namespace: 'shop', name: 'shop.example.com', from: 'domain' },
+    tried: [{ hint: { kind: 'Order', namespace: 'shop', name: 'gone', from: 'order' }, found: false, why: 'there is no Order of this name' }],
+    candidates: Array.from({ length: 30 }, (_, index) => ({ namespace: 'shop', order: `${'long-name-'.repeat(20)}${index}`, state: 'invalid' })),
+    lint: ['The rule loses the name of the Certificate. Keep it: max by (name) (certmanager_certificate_challenge_status)']
+  }
+  const finding = makeFinding(given)
+  const words = ({ blocks }: { blocks: KnownBlock[] }): string => everyText(blocks).map(({ text }) => text).join('')
+  const [root, thread, page, json] = [words(renderRoot(finding)), words(renderThread(finding)), renderIncidentPage(finding, { deliveries: [], json: '' }).replaceAll('&#39;', '\''), JSON.stringify(finding)]
+  for (const place of [root, page, json]) {
+    t.match(place, /Left out by Alertmanager[^]{0,40}3 alerts/)
+    t.match(place, /Clock of this service[^]{0,40}12 min behind the API server's/)
+  }
+  for (const place of [thread, page, json]) for (const part of [/Decided by domain: Domain shop\/shop\.example\.com/, /Keep it: max by \(name\)/, /Tried Order shop\/gone \(order\): there is no Order of this name/]) t.match(place, part)
+  t.match(words(renderRoot(makeFinding({ ...given, incident: { ...given.incident, state: 'noticed' }, case: undefined, diagnosis: undefined }))), /Left out by Alertmanager: 3 alerts/, 'in the first notice')
+  given.case!.clockAhead = 20_000
+  t.notMatch(JSON.stringify(makeFinding(given)), /Clock of this service/, 'half a minute misleads nobody')
+  t.end()
+})
+
 t.test('two causes are both named', t => {
   const finding = makeFinding(input({ diagnosis: diagnosis({ causes: [cause(), cause({ id: 'http01-auth-on-path', variant: undefined, summary: 'the path asks for a login', domains: ['www.example.com'] })] }) }))
   t.match(JSON.stringify(renderRoot(finding).blocks), /the path asks for a login/)
