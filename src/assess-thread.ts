@@ -3,6 +3,7 @@ import type { Assess, Assessment, AssessInput } from './assess.ts'
 import type { Recorder } from './collect/recorder.ts'
 import type { Recordings } from './collect/run.ts'
 import type { Config } from './shared/config/config.ts'
+import { secretsOf } from './shared/config/load.ts'
 import type { Log } from './shared/log.ts'
 
 /** From the thread of the looks to the service. */
@@ -15,6 +16,8 @@ export type FromThread =
 export type ToThread =
   | { is: 'assess', id: number, input: AssessInput, recorder: ReturnType<Recorder['status']> }
   | { is: 'states', id: number, states: Awaited<ReturnType<Recordings['read']>> }
+
+export interface ThreadData { config: Config, /** What no line of the log may hold. */ secrets: string[] }
 
 export interface Assessor {
   assess: Assess
@@ -46,7 +49,7 @@ export function startAssessThread ({ config, log, recordings }: AssessThreadOpti
   /** The one that runs, or another after one that died. */
   function running (): Worker {
     if (thread !== undefined) return thread
-    const started = new Worker(new URL('assess-worker.ts', import.meta.url), { workerData: config, name: 'looks' })
+    const started = new Worker(new URL('assess-worker.ts', import.meta.url), { workerData: { config, secrets: secretsOf(config) } satisfies ThreadData, name: 'looks' })
     started.on('message', (message: FromThread) => { void take(started, message) })
     let why: unknown
     started.on('error', error => { why = error })

@@ -1,20 +1,19 @@
 import { enableCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { FromThread, ToThread } from './assess-thread.ts'
+import type { FromThread, ThreadData, ToThread } from './assess-thread.ts'
 import type { RecorderStatus } from './collect/recorder.ts'
 import type { Recordings } from './collect/run.ts'
-import type { Config } from './shared/config/config.ts'
 
 // The thread of the looks (assess-thread.ts); the cache of compiled files counts for each thread.
 enableCompileCache()
 
-const [{ buildAssess }, { openClients }, { buildInvestigate, compileCatalogue }, { secretsOf }, { buildLog }] = await Promise.all([
-  import('./assess.ts'), import('./clients.ts'), import('./investigate.ts'), import('./shared/config/load.ts'), import('./shared/log.ts')
+const [{ buildAssess }, { openClients }, { buildInvestigate, compileCatalogue }, { buildLog }] = await Promise.all([
+  import('./assess.ts'), import('./clients.ts'), import('./investigate.ts'), import('./shared/log.ts')
 ])
-const config = workerData as Config
+const { config, secrets } = workerData as ThreadData
 const port = parentPort!
 const clock = { now: () => Date.now() }
-const log = buildLog({ level: config.log.level, secrets: secretsOf(config) })
+const log = buildLog({ level: config.log.level, secrets })
 const asked = new Map<number, (states: Awaited<ReturnType<Recordings['read']>>) => void>()
 let recorder: RecorderStatus[] = []
 let reads = 0

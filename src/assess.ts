@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { placeOf } from './accept/inbox.ts'
+import { placeOf } from './accept/subject.ts'
 import { healedBy, nextLook } from './accept/watch.ts'
 import { correlate } from './correlate/correlate.ts'
 import type { Investigate } from './investigate.ts'

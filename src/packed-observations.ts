@@ -9,7 +9,8 @@ const unzip = promisify(gunzip)
 
 /** Observations as the store keeps them: redacted, then compressed. */
 export async function packObservations (observations: Observations): Promise<Uint8Array> {
-  return zip(saveObservations(redactObservations(observations, { pseudonyms: true })), { level: 3 })
+  // A copy of its own: zlib's lies in a buffer of 16 kB, which would go along to another thread.
+  return new Uint8Array(await zip(saveObservations(redactObservations(observations, { pseudonyms: true })), { level: 3 }))
 }
 
 /** What `packObservations` packed. Rejects when it is damaged or of another format. */

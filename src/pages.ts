@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { buildAuthenticate } from './accept/authenticate.ts'
-import { causes } from './diagnose/index.ts'
 import type { SavedDiagnosis } from './collect/case-directory.ts'
 import type { Cause } from './diagnose/cause.ts'
 import { unpackObservations } from './packed-observations.ts'
@@ -62,13 +61,17 @@ export async function pages (app: FastifyInstance, { config, store, clock, deliv
     return reply.headers({ 'content-type': 'application/x-tar', 'content-disposition': `attachment; filename="${root}.tar"`, 'x-content-type-options': 'nosniff' }).send(tarOf(files, { root, time: look.taken_at }))
   })
 
+  // The looks' thread has its own: here the catalogue is read when somebody asks for it.
+  const catalogue = async (): Promise<readonly Cause[]> => (await import('./diagnose/index.ts')).causes
+
   app.get('/causes', async (_request, reply) => {
+    const causes = await catalogue()
     const given = await store.incidents.causeCounts()
     return reply.headers(pageHeaders).send(renderCauseList(causes.map(cause => entry(cause, given[cause.id] ?? 0))))
   })
 
   app.get<{ Params: { id: string } }>('/causes/:id', async (request, reply) => {
-    const cause = causes.find(({ id }) => id === request.params.id)
+    const cause = (await catalogue()).find(({ id }) => id === request.params.id)
     if (cause === undefined) throw new TriageError('NOT_FOUND', { what: `cause ${request.params.id.slice(0, 60)}` })
     const given = await store.incidents.causeCounts()
     return reply.headers(pageHeaders).send(renderCausePage(entry(cause, given[cause.id] ?? 0)))

@@ -1,11 +1,11 @@
 import type { Config } from '../shared/config/config.ts'
 import { TriageError } from '../shared/errors.ts'
 import type { Metrics } from '../shared/metrics.ts'
-import type { Accepted, IncidentPlace, IncomingNotification } from '../shared/store/intake.ts'
+import type { Accepted, IncomingNotification } from '../shared/store/intake.ts'
 import { storeError, type Store } from '../shared/store/store.ts'
 import type { Clock } from '../shared/types/common.ts'
 import { readBody } from './body.ts'
-import { incidentKey, subjectHints } from './subject.ts'
+import { placeOf } from './subject.ts'
 
 /** The way of a notification into the store. */
 export interface Inbox {
@@ -95,27 +95,6 @@ function placeAll (notification: ReturnType<typeof readBody>, raw: string, sourc
       const { place, note } = placeOf(alert.labels, alert.annotations, config)
       return { alert, place, notes: note === undefined ? notes : [...notes, note] }
     })
-  }
-}
-
-/** The incident that the labels alone lead to; none for an alert of another cluster. */
-export function placeOf (labels: Record<string, string>, annotations: Record<string, string>, { cluster, clusterLabel }: Pick<Config, 'cluster' | 'clusterLabel'>): { place?: IncidentPlace, note?: string } {
-  const { hints, otherCluster } = subjectHints(labels, annotations, { clusterLabel, cluster })
-  if (otherCluster !== undefined) return { note: `The alert belongs to cluster ${otherCluster}, not to ours.` }
-  const named = (kind: string) => hints.find(hint => hint.kind === kind && hint.name !== undefined)
-  const order = named('Order')
-  const maybe = named('Certificate')
-  // A bare `name` is tried as every kind; until the cluster says which, it is shown as the order's.
-  const certificate = maybe?.name === order?.name && maybe?.from === order?.from ? undefined : maybe
-  const namespace = (certificate ?? order ?? hints.find(hint => hint.namespace !== undefined))?.namespace ?? ''
-  return {
-    place: {
-      key: incidentKey(hints, labels, cluster),
-      cluster: labels[clusterLabel] ?? cluster ?? '',
-      namespace,
-      certificate: certificate?.name ?? '',
-      order: order?.name ?? ''
-    }
   }
 }
 

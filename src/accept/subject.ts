@@ -1,3 +1,5 @@
+import type { Config } from '../shared/config/config.ts'
+import type { IncidentPlace } from '../shared/store/intake.ts'
 import type { SubjectHint } from '../shared/types/observations.ts'
 import { aliases, ancestorNames, domainsIn, generatedSuffixes, pick, readLabels, type LabelMap } from './labels.ts'
 import { lintLabels } from './labels-lint.ts'
@@ -225,6 +227,27 @@ export function incidentKey (hints: SubjectHint[], labels: Record<string, string
   if (named?.name !== undefined) return [place, namespace, baseName(named)].join('|')
   if (first?.kind === 'Domain') return [place, namespace, `domain:${first.name?.replace(/^\*\./, '') ?? ''}`].join('|')
   return [place, namespace, `${(first?.kind ?? 'Scan').toLowerCase()}:${first?.name ?? ''}`].join('|')
+}
+
+/** The incident that the labels alone lead to; none for an alert of another cluster. */
+export function placeOf (labels: Record<string, string>, annotations: Record<string, string>, { cluster, clusterLabel }: Pick<Config, 'cluster' | 'clusterLabel'>): { place?: IncidentPlace, note?: string } {
+  const { hints, otherCluster } = subjectHints(labels, annotations, { clusterLabel, cluster })
+  if (otherCluster !== undefined) return { note: `The alert belongs to cluster ${otherCluster}, not to ours.` }
+  const named = (kind: string) => hints.find(hint => hint.kind === kind && hint.name !== undefined)
+  const order = named('Order')
+  const maybe = named('Certificate')
+  // A bare `name` is tried as every kind; until the cluster says which, it is shown as the order's.
+  const certificate = maybe?.name === order?.name && maybe?.from === order?.from ? undefined : maybe
+  const namespace = (certificate ?? order ?? hints.find(hint => hint.namespace !== undefined))?.namespace ?? ''
+  return {
+    place: {
+      key: incidentKey(hints, labels, cluster),
+      cluster: labels[clusterLabel] ?? cluster ?? '',
+      namespace,
+      certificate: certificate?.name ?? '',
+      order: order?.name ?? ''
+    }
+  }
 }
 
 function baseName ({ kind, name = '' }: SubjectHint): string {

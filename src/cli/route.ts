@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { placeOf } from '../accept/inbox.ts'
+import { placeOf } from '../accept/subject.ts'
 import { causeChannel, chooseChannel, issuerOf, routedCauses } from '../publish/routing.ts'
 import { loadConfig } from '../shared/config/load.ts'
 import { reasonOf, TriageError } from '../shared/errors.ts'

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -23,7 +24,7 @@ export async function serve (env: Record<string, string> = {}, config?: string):
   const child = spawn(process.execPath, [...process.env.BENCH_NODE_FLAGS?.split(' ') ?? [], fileURLToPath(new URL('../../src/main.ts', import.meta.url)), 'serve'], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
-      PATH: process.env.PATH, HOME: directory, TMPDIR: tmpdir(), NODE_ENV: 'production', ACME_TRIAGE_LISTEN: `127.0.0.1:${port}`, ACME_TRIAGE_DATA_DIR: join(directory, 'data'), ACME_TRIAGE_PROBES: 'off',
+      PATH: process.env.PATH, HOME: directory, TMPDIR: tmpdir(), NODE_ENV: 'production', ...imageSettings(), ACME_TRIAGE_LISTEN: `127.0.0.1:${port}`, ACME_TRIAGE_DATA_DIR: join(directory, 'data'), ACME_TRIAGE_PROBES: 'off',
       ...(config === undefined ? {} : { ACME_TRIAGE_CONFIG: join(directory, 'config.yaml') }), ...env
     }
   })
@@ -43,6 +44,12 @@ export async function serve (env: Record<string, string> = {}, config?: string):
       await rm(directory, { recursive: true, force: true })
     }
   }
+}
+
+/** What the image gives the process for its memory. */
+function imageSettings (): Record<string, string> {
+  const text = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8')
+  return Object.fromEntries([...text.matchAll(/\b(NODE_OPTIONS|MALLOC_ARENA_MAX)=(?:"([^"]*)"|(\S+))/g)].map(([, name = '', quoted, plain]) => [name, quoted ?? plain ?? '']))
 }
 
 async function freePort (): Promise<number> {
