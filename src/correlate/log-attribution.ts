@@ -172,10 +172,14 @@ export class LogAttribution {
       const owner = ownerOfName(scope, `${scope.namespace}/${name!}`, time)
       if (owner !== 'other') return { ...owner, about: owner.about.filter(about => isOwnName(scope, about)), by: 'names' }
     }
-    const place = /\bin (?:the )?namespace:? "([a-z0-9-]+)"/.exec(text)?.[1]
+    const secret = /\b[Ss]ecrets? "([^"]+)"/.exec(text)?.[1]
+    if (secret !== undefined && scope.secrets.has(secret)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
+    const missing = /\b(?:cluster)?issuers?\.cert-manager\.io "([^"]+)" not found/.exec(text)?.[1]
+    if (missing !== undefined) return scope.chain.issuer === undefined && missing === scope.chain.issuerRef?.name ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
+    const place = /\bin (?:the )?namespace:? "?([a-z0-9-]+)"?/.exec(text)?.[1]
     if (place !== undefined && place !== scope.namespace) return 'other'
-    // A right that is missing in the namespace concerns every attempt there.
-    if (place !== undefined && /is forbidden: User "/.test(text)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
+    // A right that is missing in the namespace, or its end, concerns every attempt there.
+    if (place !== undefined && /is forbidden: (?:User "|unable to create new content)/.test(text)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
     const group = /\((?:get|post|put|create) [a-z0-9-]+\.([a-z0-9.-]+)\)/.exec(text)?.[1]
     if (group !== undefined) return scope.webhookGroups.has(group) ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
     return undefined
@@ -245,8 +249,12 @@ export function isNoise ({ message, err }: LogRecord): boolean {
   return noisyMessage.test(message) || noisyError.test(err ?? message)
 }
 
+/** What the ACME client, the API server or the network in between says where a solver's own words could stand. */
+const notOfSolver = /acme|urn:|nonce|directory|authori[sz]ation error|issuer|account key|object has been modified|etcdserver|the server (?:could not|is currently|was unable|has asked)|client rate limiter|^context (?:deadline exceeded|canceled)$|admission webhook|Internal error occurred|is forbidden: |leader/i
+
 /** The stage that a message of cert-manager's belongs to. */
-export function stageOfMessage ({ message, logger }: LogRecord): Wrapper {
+export function stageOfMessage (record: LogRecord): Wrapper {
+  const { message, logger, err } = record
   if (message.startsWith('propagation check failed')) return 'self-check'
   if (message.startsWith('error cleaning up challenge') || logger.endsWith('.CleanUp')) return 'cleanup'
   if (/^error accepting challenge|non-ACME API error/.test(message)) return 'accept'
@@ -257,6 +265,8 @@ export function stageOfMessage ({ message, logger }: LogRecord): Wrapper {
   if (/^Failed to determine the list of Challenge/i.test(message)) return 'solver-selection'
   if (/^failed to (?:register|verify|update)(?: an)? ACME account/.test(message)) return 'account'
   if (logger.endsWith('.Present') || /^error presenting|^error getting solver/.test(message)) return 'present'
+  // What puts a Challenge back is told with a message of its own, unless its solver failed.
+  if (isRequeue(record) && /(?:^|[./])challenges$/.test(logger) && err !== undefined && !notOfSolver.test(err.replaceAll('_acme-challenge', ''))) return 'present'
   return 'log'
 }
 

@@ -41,12 +41,14 @@ function compile (causes: readonly Cause[]): PatternSet {
   return {
     match (text) {
       const subject = subjectOf(text)
-      const scan = remembered.get(subject) ?? newScan(subject, rules.length)
+      const codes = codesIn(text, subject)
+      const key = `${codes}\n${subject}`
+      const scan = remembered.get(key) ?? newScan(key, rules.length)
       if (remembered.size >= scansKept) remembered.clear()
-      remembered.set(subject, scan)
+      remembered.set(key, scan)
       const matched: { cause: string, hit: Hit }[] = []
       for (const [place, compiledRule] of rules.entries()) {
-        if (isDeaf(compiledRule.cause, text) || !applies(compiledRule.rule, text) || !says(compiledRule, place, subject, scan)) continue
+        if (isDeaf(compiledRule.cause, text) || !applies(compiledRule.rule, text) || !says(compiledRule, place, codes === '' ? [subject] : [subject, codes], scan)) continue
         const { cause, rule, pattern, named } = compiledRule
         matched.push({ cause, hit: { rule, text, groups: named ? pattern.groups(subject) : {} } })
       }
@@ -54,10 +56,10 @@ function compile (causes: readonly Cause[]): PatternSet {
     }
   }
 
-  function says ({ pattern, unless, literals: needed }: CompiledRule, place: number, subject: string, { lower, pairs, held, answers }: Scan): boolean {
+  function says ({ pattern, unless, literals: needed }: CompiledRule, place: number, subjects: readonly string[], { lower, pairs, held, answers }: Scan): boolean {
     if (answers[place] !== unknown) return answers[place] === yes
     const holds = (literal: number): boolean => held[literal] ??= hasPairs(pairs, words[literal]!) && lower.includes(words[literal]!)
-    const answer = (needed === undefined || needed.some(holds)) && pattern.test(subject) && unless?.test(subject) !== true
+    const answer = (needed === undefined || needed.some(holds)) && subjects.some(subject => pattern.test(subject)) && !subjects.some(subject => unless?.test(subject) === true)
     answers[place] = answer ? yes : no
     return answer
   }
@@ -120,6 +122,16 @@ function subjectOf ({ core, whole }: Text): string {
 
 /** The CA is not asked while a record or page is made or cleared away: what is said then is no word of its. */
 const isDeaf = (cause: string, { wrapper }: Text): boolean => cause.startsWith('acme-') && (wrapper === 'present' || wrapper === 'cleanup')
+
+/**
+ * The words of the error codes that a provider's text holds: `kas_password_incorrect` and
+ * `InvalidSecretKeyException` say the same as a sentence, and no provider's list needs to be known.
+ */
+function codesIn ({ wrapper }: Text, subject: string): string {
+  if (wrapper !== 'present' && wrapper !== 'cleanup') return ''
+  const codes = subject.match(/\b[A-Za-z]+(?:_[A-Za-z]+)+\b|\b(?:[A-Z]{2,}|[A-Z]?[a-z]+)(?:[A-Z]+(?=[A-Z][a-z])|[A-Z][a-z]+)+\b/g) ?? []
+  return [...new Set(codes)].map(code => code.replaceAll('_', ' ').replaceAll(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, ' ')).join('; ')
+}
 
 function applies ({ in: sources, when }: TextRule, { evidence, wrapper, problem, objectKind }: Text): boolean {
   if (!sources.includes(evidence.source)) return false

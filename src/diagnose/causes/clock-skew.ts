@@ -19,7 +19,7 @@ export default defineCause({
   texts: [
     { in: everywhere, match: 'not yet valid: current time \\S+ is before', confidence: 'likely' },
     { in: everywhere, match: 'requesttimetooskewed|signature (has )?expired: \\S+ is now earlier|signature not yet current|request has expired.{0,60}current server time', confidence: 'proven' },
-    { in: everywhere, match: 'aadsts700024|client assertion is not within its valid time range|invalid jwt: token must be a short-lived token|token used before issued|dns: bad time|invalidtimestamp|signature_?expired?\\b|invalid timestamp|time ?stamp .{0,20}is expired|\\bBADTIME\\b', confidence: 'proven' }
+    { in: everywhere, match: 'aadsts700024|client assertion is not within its valid time range|invalid jwt: token must be a short-lived token|token used before issued|dns: bad time|invalidtimestamp|signature_?expired?\\b|invalid timestamp|time ?stamp .{0,20}(is|has) expired|(date|time)\\b.{0,60}\\b(too far|way) (out of date|off|in the (past|future)|skewed)|check (the|your) system clock|\\bBADTIME\\b', confidence: 'proven' }
   ],
   related: ['acme-server-untrusted'],
   // Differences up to this are normal and harm nobody.

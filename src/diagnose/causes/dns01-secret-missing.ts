@@ -28,7 +28,7 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'alert'], match: 'secrets? "[^"]+" not found', unless: 'external account binding|account key|is forbidden|Issuing certificate|keystore', when: { wrapper: ['present', 'cleanup', 'self-check', 'log'] }, confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'error unmarshalling accountJSON', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:unable|failed|cannot|could not|error) .{0,60}secret.{0,120}not found', unless: 'is forbidden|external account binding', confidence: 'likely' },
-    { in: ['challenge', 'event', 'alert'], match: '\\bsecret\\b.{0,120}\\b(?:missing|has no|lacks|does not exist|doesn\'t exist|could not be found)\\b|\\bsecret\\b.{0,120}\\b(?:is|are|was) (?:empty|blank)\\b|\\bno\\b.{0,40}\\bin secret\\b|\\bmissing in secret\\b', unless: 'is forbidden|external account|client secret', confidence: 'likely', when: { wrapper: ['present', 'cleanup'] } },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '\\bsecret\\b.{0,120}\\b(?:missing|has no|lacks|does not exist|doesn\'t exist|could not be found)\\b|\\bsecret\\b.{0,120}\\b(?:is|are|was) (?:empty|blank)\\b|\\bno\\b.{0,40}\\bin secret\\b|\\bmissing in secret\\b', unless: 'is forbidden|external account|client secret', confidence: 'likely', when: { wrapper: ['present', 'cleanup'] } },
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:not (?:found|present|set)|missing|absent) (?:in|from) (?:the )?(?:\\w+ )?secret\\b', unless: 'is forbidden|external account', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log'] } }
   ]
 })
