@@ -19,6 +19,7 @@ export interface DemoOptions { case?: string, keep?: boolean }
 
 const standardCase = fileURLToPath(new URL('../../test/cases/http01-port80-blocked/firewall-drops-port-80', import.meta.url))
 const patience = 14_000
+const pictureTakes = 2_000
 
 /**
  * `acme-triage demo`: the whole way of an alert on loopback. The service is the real one; the
@@ -36,7 +37,8 @@ export async function run (_values: string[], options: DemoOptions): Promise<num
   const slack = await openSlack(world.clock, (posting) => {
     step(wordsFor(posting))
     if (posting.kind !== 'file') say(indent(plainOf({ text: posting.text, blocks: posting.blocks as never })))
-    if (posting.kind === 'edit' || posting.blocks.length > 0) progress.reach(posting.thread === undefined ? posting.kind === 'edit' ? 'diagnosis' : 'notice' : 'thread')
+    if (posting.kind === 'file') progress.reach('picture')
+    else if (posting.kind === 'edit' || posting.blocks.length > 0) progress.reach(posting.thread === undefined ? posting.kind === 'edit' ? 'diagnosis' : 'notice' : 'thread')
   })
   const alertmanager = await openAlertmanager(world.clock, alerts, ({ annotations }) => {
     const ours = Object.entries(annotations).filter(([name]) => name.startsWith('acme_triage_'))
@@ -61,6 +63,8 @@ export async function run (_values: string[], options: DemoOptions): Promise<num
     step(`POST /webhook: ${alerts[0]!.labels['alertname'] ?? 'alert'} answered ${response.status} in ${(performance.now() - sent).toFixed(1)} ms, committed to disk`)
     if (response.status !== 200) return 1
     const complete = await progress.wait(['notice', 'diagnosis', 'thread', 'annotations'], patience - (performance.now() - began))
+    // Drawn where resvg has a binary; the demo does without elsewhere.
+    if (complete) await progress.wait(['picture'], pictureTakes)
     const incident = await reportOf(address)
     step(complete ? 'done' : `gave up waiting for: ${progress.missing().join(', ')}`)
     say(`          alert to notice ${progress.since('notice', sent)}, to diagnosis ${progress.since('diagnosis', sent)}, to the runbook in the thread ${progress.since('thread', sent)}, to the annotations ${progress.since('annotations', sent)}`)
@@ -130,7 +134,7 @@ async function settled (): Promise<void> {
 
 const indent = (text: string): string => text.split('\n').map((line) => line === '' ? '' : `          ${line}`).join('\n')
 
-type Milestone = 'notice' | 'diagnosis' | 'thread' | 'annotations'
+type Milestone = 'notice' | 'diagnosis' | 'thread' | 'annotations' | 'picture'
 
 /** What has happened so far, and when. */
 class Progress {
