@@ -17,8 +17,12 @@ export interface LogFilterOptions {
 export interface FilteredLog { lines: LogLine[], droppedLines: number, cut?: string }
 
 const longestLine = 16_384
-/** Severity of klog and JSON lines, and what a dying Go program prints without either. */
-const troubles = ['[EWF]\\d{4} \\d\\d:', '"err(?:or)?":', '"level":"(?:error|warn)', 'Z (?:panic|Error|fatal error): ']
+/** Longer strings leave V8's young space, which costs more than the whole scan. */
+const piece = 65_536
+/** What a JSON line says when it complains. A klog line tells by its first letter. */
+const jsonTroubles = ['"err(?:or)?":', '"level":"(?:error|warn)']
+/** What a dying Go program prints without a header. */
+const lastWords = /^(?:panic|Error|fatal error): /
 /** Said once when the controller starts: version, flags, resolvers, who leads. */
 const startup = ['starting cert-manager', '"starting controller"', 'dns01 nameservers', 'enabled controllers', '[ "]lease ', 'maximum concurrent challenge']
 const startupBytes = 2_000_000
@@ -31,19 +35,20 @@ const continuationLimit = 100
 interface Kept { line: LogLine, own: boolean, bytes: number }
 
 /**
- * Keeps the few lines of a log that may matter. Bytes are scanned as latin1 by one expression for all
- * that is wanted; lines without a hit are never looked at, and only kept ones are decoded.
+ * Keeps the few lines of a log that may matter. Bytes are looked at as latin1: a line's first letter tells
+ * klog's severity, each expression passes over the text once, and only kept lines are decoded.
  */
 export class LogFilter {
+  /** The begin of a line whose end has not come. */
   private rest = ''
   /** Inside a line longer than any that is kept. */
   private skipping = false
-  /** Everything that makes a line worth keeping, in one expression: V8 scans for it several times faster than for each. */
-  private readonly early: RegExp
-  private readonly late: RegExp
-  private readonly own: RegExp | undefined
+  private readonly own: Search
+  private readonly startup = new Search(startup)
+  private readonly json = new Search(jsonTroubles)
   private readonly foreign: boolean
   private readonly all: boolean
+  private readonly only: boolean
   private readonly maxLines: number
   private readonly maxBytes: number
   private kept: Kept[] = []
@@ -56,31 +61,17 @@ export class LogFilter {
   private readonly folds = new Map<string, { count: number, last?: Kept }>()
 
   constructor ({ needles, foreign = false, all = false, only = false, maxLines = 20_000, maxBytes = 4_000_000 }: LogFilterOptions) {
-    const wanted = narrow(needles).map(needle => Buffer.from(needle).toString('latin1').replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'))
-    this.own = wanted.length === 0 ? undefined : new RegExp(wanted.join('|'))
-    // Without anything wanted nothing fits.
-    const alone = only ? wanted.length === 0 ? ['(?!)'] : wanted : undefined
-    this.late = new RegExp((alone ?? [...troubles, ...wanted]).join('|'), 'g')
-    this.early = new RegExp((alone ?? [...troubles, ...startup, ...wanted]).join('|'), 'g')
+    this.own = new Search(narrow(needles).map(needle => Buffer.from(needle).toString('latin1').replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')))
     this.foreign = foreign
     this.all = all
+    this.only = only
     this.maxLines = maxLines
     this.maxBytes = maxBytes
   }
 
   /** Takes the next bytes of the log. */
   write (chunk: Buffer): void {
-    const text = this.rest === '' ? chunk.toString('latin1') : this.rest + chunk.toString('latin1')
-    const end = text.lastIndexOf('\n')
-    if (end === -1) {
-      if (text.length > longestLine * 4) { if (!this.skipping) this.take(text, 0, longestLine, false); this.skipping = true; this.rest = '' } else this.rest = this.skipping ? '' : text
-      return
-    }
-    let from = 0
-    if (this.skipping) { from = text.indexOf('\n') + 1; this.skipping = false }
-    this.scan(text, from, end)
-    // A slice would keep the whole chunk alive.
-    this.rest = end + 1 === text.length ? '' : Buffer.from(text.slice(end + 1), 'latin1').toString('latin1')
+    for (let at = 0; at < chunk.length; at += piece) this.add(chunk.toString('latin1', at, at + piece))
   }
 
   /** What is worth keeping, in order. */
@@ -92,62 +83,53 @@ export class LogFilter {
     return { lines, droppedLines: Math.max(0, this.total - lines.length), ...(this.overflowed ? { cut: `only ${this.maxLines} lines or ${Math.round(this.maxBytes / 1e6)} MB are kept; older ones of other objects were dropped` } : {}) }
   }
 
+  private add (text: string): void {
+    let from = 0
+    if (this.skipping || this.rest !== '') {
+      const end = text.indexOf('\n')
+      if (!this.skipping) this.rest += end === -1 ? text : text.slice(0, end)
+      if (end !== -1 || this.rest.length > longestLine * 4) {
+        if (!this.skipping) this.scan(this.rest, 0, this.rest.length)
+        this.skipping = end === -1
+        this.rest = ''
+      }
+      if (end === -1) return
+      from = end + 1
+    }
+    const end = text.lastIndexOf('\n')
+    if (end >= from) this.scan(text, from, end)
+    // A slice would keep the whole piece alive.
+    this.rest = Buffer.from(text.slice(Math.max(from, end + 1)), 'latin1').toString('latin1')
+  }
+
+  /** Looks at whole lines; the last one ends at `end`. */
   private scan (text: string, from: number, end: number): void {
-    if (this.all || this.foreign) { this.scanEach(text, from, end); return }
-    const wanted = this.scanned < startupBytes ? this.early : this.late
+    const { own, json } = this
+    const starting = this.scanned < startupBytes && !this.only && !this.foreign ? this.startup : undefined
     this.scanned += end - from
-    for (let at = text.indexOf('\n', from); at !== -1 && at <= end; at = text.indexOf('\n', at + 1)) this.total++
-    let next = this.follow(text, from, end)
-    while (next < end) {
-      wanted.lastIndex = next
-      const hit = wanted.exec(text)
-      if (hit === null || hit.index >= end) return
-      const start = Math.max(next, text.lastIndexOf('\n', hit.index) + 1)
-      const stop = lineEnd(text, hit.index, end)
-      this.take(text, start, stop, this.isOwn(text, start, stop))
-      next = this.follow(text, stop + 1, end)
-    }
-  }
-
-  /** Takes the lines that continue the record that was kept last; answers where the next record begins. */
-  private follow (text: string, from: number, end: number): number {
-    let start = from
-    while (this.continuation > 0 && start < end) {
-      const body = bodyStart(text, start, end)
-      if (isHeader(text, body)) { this.continuation = 0; break }
-      const left = this.continuation - 1
-      const stop = lineEnd(text, start, end)
-      this.take(text, start, stop, false)
-      this.continuation = left
-      start = stop + 1
-    }
-    return start
-  }
-
-  private scanEach (text: string, from: number, end: number): void {
+    for (const search of [own, json, this.startup]) search.begin()
     for (let start = from; start < end;) {
       const stop = lineEnd(text, start, end)
       this.total++
-      const own = this.isOwn(text, start, stop)
-      if (own || this.all || this.worth(text, start, stop)) this.take(text, start, stop, own)
+      const isOwn = own.hits(text, start, stop)
+      if (isOwn || this.all || starting?.hits(text, start, stop) === true || (!this.only && this.worth(text, start, stop))) this.take(text, start, stop, isOwn)
       start = stop + 1
     }
   }
 
-  private isOwn (text: string, start: number, stop: number): boolean {
-    return this.own?.test(text.slice(start, Math.min(stop, start + longestLine))) === true
-  }
-
-  /** Lines of other programs: their level, their words, or a record that goes on. */
+  /** Complaints, and lines that continue the record that was kept last. */
   private worth (text: string, start: number, stop: number): boolean {
     const body = bodyStart(text, start, stop)
-    const line = text.slice(body, Math.min(stop, body + 2_000))
+    const first = text.charCodeAt(body)
     if (isHeader(text, body)) {
       this.continuation = 0
-      return /^[EWF]/.test(line) || complaint.test(line)
+      if (first === 123 ? this.json.hits(text, start, stop) : first !== 73) return true
+      if (!this.foreign) return false
+    } else if (this.continuation > 0) {
+      this.continuation--
+      return true
     }
-    if (this.continuation > 0) { this.continuation--; return true }
-    return complaint.test(line)
+    return (this.foreign ? complaint : lastWords).test(text.slice(body, Math.min(stop, body + 2_000)))
   }
 
   private take (text: string, start: number, stop: number, own: boolean): void {
@@ -199,6 +181,30 @@ export class LogFilter {
       })
       this.bytes = bytes
     }
+  }
+}
+
+/** An expression on its way through a text: it passes over each character once, however many lines ask. */
+class Search {
+  private readonly wanted: RegExp | undefined
+  /** A character of the next hit; before the first question, before all. */
+  private at = -1
+
+  constructor (alternatives: string[]) {
+    this.wanted = alternatives.length === 0 ? undefined : new RegExp(alternatives.join('|'), 'g')
+  }
+
+  begin (): void {
+    this.at = -1
+  }
+
+  hits (text: string, start: number, stop: number): boolean {
+    if (this.wanted === undefined) return false
+    if (this.at < start) {
+      this.wanted.lastIndex = start
+      this.at = this.wanted.test(text) ? this.wanted.lastIndex - 1 : Infinity
+    }
+    return this.at < stop
   }
 }
 
