@@ -28,7 +28,10 @@ export class Watches {
   }
 
   end (how: 'expired' | 'clean' | 'cut' = 'clean'): void {
-    for (const { response } of this.all) {
+    const ended = [...this.all]
+    // What is told from here on is for those that come back.
+    this.all.clear()
+    for (const { response } of ended) {
       if (how === 'cut') response.destroy()
       else if (how === 'expired') response.end(line({ type: 'ERROR', object: expired }))
       else response.end()

@@ -5,20 +5,21 @@ import type { RecordedState } from '../../src/shared/types/observations.ts'
 import type { KubeObject } from '../../src/shared/types/kubernetes.ts'
 import type { CaseDirectory } from '../../src/world/case-directory.ts'
 import { openWorld, type World } from '../../src/world/world.ts'
-import { aCaseDirectory, aFailingCluster, thumbprint, token } from '../support/cluster.ts'
+import { aCaseDirectory, aFailingCluster, anObject, thumbprint, token } from '../support/cluster.ts'
 
 interface Recording { world: World, recorder: Recorder, states: RecordedState[], warnings: string[], until (condition: () => boolean): Promise<void>, pruned: number[] }
 
 /** A recorder over a world, whose pauses pass at once. */
-async function record (test: { teardown (close: () => Promise<void>): void }, directory: CaseDirectory): Promise<Recording> {
+async function record (test: { teardown (close: () => Promise<void>): void }, directory: CaseDirectory, wrongBy = 0): Promise<Recording> {
   const world = await openWorld(directory)
-  const kubernetes = openKubernetes({ kubeconfig: world.kubeconfig }, { clock: world.clock })!
+  const clock = { now: () => world.clock.now() + wrongBy }
+  const kubernetes = openKubernetes({ kubeconfig: world.kubeconfig }, { clock })!
   const states: RecordedState[] = []
   const warnings: string[] = []
   const pruned: number[] = []
   const turn = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
   const recorder = startRecorder({
-    kubernetes, clock: world.clock, keep: 1_000, maxBytes: 1_000_000,
+    kubernetes, clock, keep: 1_000, maxBytes: 1_000_000,
     store: { async add (added) { states.push(...added) }, async prune (before) { pruned.push(before) } },
     warn: (fields, message) => { warnings.push(`${message} ${JSON.stringify(fields)}`) },
     // Long pauses last until the end of the test; short ones one turn of the loop.
@@ -29,6 +30,7 @@ async function record (test: { teardown (close: () => Promise<void>): void }, di
 }
 
 const challengeOf = (objects: KubeObject[]): KubeObject => objects.find(({ kind }) => kind === 'Challenge')!
+const watched = (world: World): boolean => ['challenges', 'orders'].every(plural => world.requests.some(({ url }) => url.includes(`/${plural}?watch=true`)))
 const withStatus = (object: KubeObject, status: Record<string, unknown>): KubeObject => ({ ...object, status })
 const pending = (): KubeObject[] => aFailingCluster().map(object => object.kind === 'Challenge' ? withStatus(object, { state: 'pending', processing: true, presented: true, reason: 'waiting' }) : object)
 
@@ -54,13 +56,33 @@ t.test('every change is kept once, with its time, and solver objects while they 
 for (const how of ['expired', 'clean', 'cut'] as const) {
   t.test(`a watch that ends (${how}) loses no change`, async t => {
     const { world, states, until, recorder } = await record(t, aCaseDirectory({ objects: pending() }))
-    await until(() => recorder.status().every(({ watching }) => watching) && states.length > 0)
+    await until(() => recorder.status().every(({ watching }) => watching) && states.length > 0 && watched(world))
     world.endWatches(how)
     world.emit('MODIFIED', withStatus(challengeOf(pending()), { state: 'errored', reason: 'gone wrong' }))
     await until(() => states.some(({ reason }) => reason === 'gone wrong'))
+    if (how === 'expired') t.ok(world.requests.filter(({ url }) => /\/challenges\?limit/.test(url)).length >= 2, 'listed again')
     t.equal(states.filter(({ state, objects, kind }) => kind === 'Challenge' && state === 'pending' && objects === undefined).length, 1, 'and repeats none')
   })
 }
+
+t.test('what is recorded has the time of the API, whatever ours says', async t => {
+  const { world, states, until } = await record(t, aCaseDirectory({ objects: pending() }), 3_600_000)
+  await until(() => states.length > 0)
+  t.ok(Math.abs(states[0]!.at - world.clock.now()) < 1_000)
+})
+
+t.test('thousands of Orders are read page by page', async t => {
+  const many = Array.from({ length: 120 }, (_, index) => anObject('acme.cert-manager.io/v1', 'Order', `many-${index}`, { status: { state: 'pending' } }))
+  const { world, states, until } = await record(t, aCaseDirectory({ objects: [...pending(), ...many] }))
+  await until(() => states.filter(({ name }) => name.startsWith('many-')).length === many.length)
+  t.ok(world.requests.filter(({ url }) => url.includes('/orders?') && url.includes('continue=')).length >= 2)
+  const [last] = many.slice(-1)
+  await until(() => watched(world))
+  world.endWatches('expired')
+  world.emit('MODIFIED', withStatus(last!, { state: 'invalid', reason: 'refused' }))
+  await until(() => states.some(({ reason }) => reason === 'refused'))
+  t.equal(states.filter(({ name }) => name === 'many-3').length, 1, 'and known ones are not repeated when all are read again')
+})
 
 t.test('a refusal is said with the rule that is missing, and the other resource is watched', async t => {
   const { recorder, states, warnings, until } = await record(t, aCaseDirectory({ objects: pending(), api: { forbidden: [{ resource: 'orders', group: 'acme.cert-manager.io' }] } }))
