@@ -284,11 +284,13 @@ t.test('the served certificate', (t) => {
 })
 
 t.test('vantages: the table and the differences it names', (t) => {
-  const kinds = (looks: Partial<Observations>, identifier = overHttp): string[] => {
+  const table = (looks: Partial<Observations>, identifier = overHttp) => {
     const all = context(looks)
     const facts = { addresses: addressesFacts(all, identifier), txt: txtFacts(all, identifier), delegation: delegationFacts(all, identifier), probeFromCluster: probeFromClusterFacts(all, identifier), probeFromOutside: probeFromOutsideFacts(all, identifier), caRecord: caRecordFacts(all, identifier) }
-    return vantageTable(facts)?.differences.map(({ kind }) => kind) ?? ['no table']
+    return vantageTable(facts)
   }
+  const kinds = (looks: Partial<Observations>, identifier = overHttp): string[] => table(looks, identifier)?.differences.map(({ kind }) => kind) ?? ['no table']
+  const odd = (looks: Partial<Observations>): string[] => table(looks)?.rows.filter(({ agrees }) => !agrees).map(({ vantage }) => vantage) ?? []
   const served = (vantage: Vantage, address = '203.0.113.10') => web(vantage, address, [{ status: 200, body: 'tok.key' }], { served: true })
   const silent = (vantage: Vantage, address = '203.0.113.10') => web(vantage, address, [{ failure: { code: 'timeout', text: 'no answer' } }])
   const both = [dns('public', 'p', name, 'A', ['203.0.113.10']), dns('cluster', 'c', name, 'A', ['203.0.113.10'])]
@@ -301,6 +303,11 @@ t.test('vantages: the table and the differences it names', (t) => {
   const ns = (server: string, data: string[]) => dns('authoritative', server, `_acme-challenge.${name}`, 'TXT', data)
   t.strictSame(kinds({ dns: [ns('ns1', [digest]), ns('ns2', [])] }, overDns), ['partial-propagation'])
   t.strictSame(kinds({ dns: [...both, dns('authoritative', 'ns1', name, 'A', ['203.0.113.10']), dns('authoritative', 'ns2', name, 'A', ['203.0.113.99'])] }), ['partial-propagation'])
+
+  const three = [...both, dns('outside:x', '9.9.9.9', name, 'A', ['203.0.113.10'])]
+  t.strictSame(odd({ dns: three, http: [served('outside:x')] }), [], 'a resolver that asked no web server differs from none that did')
+  t.strictSame(odd({ dns: [...three, dns('public', 'q', name, 'A', ['203.0.113.99'])] }), ['public q'])
+  t.strictSame(odd({ dns: [...three, dns('outside:y', '9.9.9.9', name, 'A', ['203.0.113.10'])], http: [served('cluster'), served('outside:x'), silent('outside:y')] }), ['outside:y'])
   t.end()
 })
 

@@ -17,15 +17,22 @@ export interface VantageFacts {
  * server), and how they differ. Undefined when nobody saw anything.
  */
 export function vantageTable (facts: VantageFacts): VantageTable | undefined {
-  const rows = [...addressRows(facts), ...txtRows(facts), ...caRow(facts)]
-  if (rows.length === 0) return undefined
-  const told = rows.filter((row) => row.answer !== '' || row.addresses !== '')
-  const common = mostCommon(told.map(sight))
-  return { rows: rows.map((row) => ({ ...row, agrees: sight(row) === common })), differences: differencesOf(facts) }
+  const seen = [...addressRows(facts), ...txtRows(facts)]
+  const ca = caRow(facts)
+  if (seen.length + ca.length === 0) return undefined
+  const [addresses, answer] = (['addresses', 'answer'] as const).map((part) => mostCommon(seen.map((row) => row[part]).filter((text) => text !== '')))
+  const like = (text: string, common: string | undefined): boolean => text === '' || common === undefined || text === common
+  return {
+    rows: [
+      ...seen.map((row) => ({ ...row, agrees: like(row.addresses, addresses) && like(row.answer, answer) })),
+      // The CA names the address that it used, of perhaps several, and answers in words of its own.
+      ...ca.map((row) => ({ ...row, agrees: row.addresses === '' || addresses === undefined || row.addresses.split(', ').every((one) => addresses.split(', ').includes(one)) }))
+    ],
+    differences: differencesOf(facts)
+  }
 }
 
 const value = <T>(look: Look<T>): T | undefined => look.is === 'seen' ? look.value : undefined
-const sight = (row: VantageRow): string => row.answer === '' ? row.addresses : row.answer
 
 function addressRows (facts: VantageFacts): VantageRow[] {
   const probes = [...value(facts.probeFromCluster)?.perAddress ?? [], ...value(facts.probeFromOutside)?.perAddress ?? []]
