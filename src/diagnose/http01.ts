@@ -150,6 +150,9 @@ export const isForeignAnswer = (failure: Failure | undefined): boolean =>
 /** A proxy answered for a backend that it could not reach. */
 export const isGatewayStatus = (status: number | undefined): boolean => status === 502 || status === 503 || status === 504
 
+/** Statuses that no ingress controller gives: a content network speaks of its origin. */
+export const isCdnStatus = (status: number | undefined): boolean => status !== undefined && status >= 520 && status <= 530
+
 /** No connection, or none that lasted. */
 export const isConnectFailure = (failure: Failure | undefined): boolean =>
   failure !== undefined && ['timeout', 'refused', 'unreachable', 'reset', 'closed'].includes(failure.kind)

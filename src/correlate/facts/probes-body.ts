@@ -4,6 +4,7 @@ import type { HttpHop } from '../../shared/types/observations.ts'
 /** First match wins: the more telling before the more common. Texts as their products print them. */
 const bodies: readonly [kind: BodyKind, match: RegExp][] = [
   ['cdn-challenge', /cf-challenge|challenge-platform|cf_chl_|Just a moment\.\.\.|Attention Required! \| Cloudflare|src="\/aes(\.min)?\.js"|toNumbers\(|_Incapsula_Resource|ddos-guard|sgcaptcha|\/_guard\/|Checking your browser/i],
+  ['forward-proxy', /^squid\/|X-Squid-Error|\(squid(\/|\))|ERR_(ACCESS_DENIED|DNS_FAIL|CONNECT_FAIL)|Zscaler|Blue ?Coat|ProxySG|Forcepoint|McAfee Web Gateway|Skyhigh Secure Web|Websense|tinyproxy/i],
   ['waf-block', /acme-protocol|Request Rejected|The requested URL was rejected|Access Denied[\s\S]*(Reference #|errors\.edgesuite)|Sucuri WebSite Firewall|blocked by[\s\S]{0,60}(firewall|security|wordfence)|mod_security|web application firewall|Application Blocked|FortiGuard|Web Page Blocked/i],
   ['cdn-error', /cloudflare[\s\S]{0,400}(error code|Error)[: ]*5\d\d|error code: (5[23]\d|10\d\d)|\b52\d: |ERROR: The request could not be satisfied|Fastly error: unknown domain|Varnish cache server|AkamaiGHost/i],
   ['tls-on-80', /plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled|Client sent an HTTP request to an HTTPS server|This combination of host and port requires TLS/i],

@@ -30,9 +30,15 @@ export default defineCause({
     if (reading.asked) return notApplicable
     const seen = valueIn(addresses)
     const [best] = hits
-    if (seen === undefined || seen.publicState === 'unknown') return best === undefined ? notApplicable : cannotTell('public DNS could not be asked, so there is nothing to compare with')
+    if (seen === undefined || seen.publicState === 'unknown') {
+      if (best === undefined) return notApplicable
+      // A resolver that does not answer at all needs no comparison.
+      const silent = /lookup \S+ on \S+: .*(i\/o timeout|connection refused)/i.test(best.text.core)
+      return silent ? { is: 'found', confidence: 'possible', blanks: { inside: 'no answer', outside: 'an answer that could not be looked at' }, because: [best] } : cannotTell('public DNS could not be asked, so there is nothing to compare with')
+    }
     if (seen.publicState !== 'ok') return best === undefined && !seen.split ? notApplicable : { is: 'ruled-out', by: ['addresses'], because: 'Public DNS has no answer either.' }
-    if (reading.servedInside) return { is: 'ruled-out', by: ['probeFromCluster'] }
+    // Our own request goes to the public address when the cluster's resolver knows none; the check has no such way out.
+    if (reading.servedInside && (best === undefined || seen.clusterAddresses.length > 0)) return { is: 'ruled-out', by: ['probeFromCluster'] }
     const inside = seen.clusterAddresses.length > 0 ? seen.clusterAddresses.join(', ') : seen.clusterState === 'ok' || seen.clusterState === 'unknown' ? 'no address' : seen.clusterState.toUpperCase()
     const outside = seen.publicAddresses.map(({ address }) => address).join(', ')
     const blanks = { inside, outside }

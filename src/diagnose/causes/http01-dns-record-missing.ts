@@ -44,11 +44,14 @@ export default defineCause({
     if (seen.publicState !== 'nxdomain' && seen.publicState !== 'nodata') return seen.publicState === 'ok' ? { is: 'ruled-out', by: ['addresses'] } : notApplicable
     if (reading.ca !== undefined && reading.ca.kind !== 'dns' && reading.ca.kind !== 'other' && typeof reading.ca.cite === 'object') return { is: 'ruled-out', by: [reading.ca.cite], because: 'The CA found an address and connected to it.' }
     const cited = reading.selfCheck?.kind === 'dns' && typeof reading.selfCheck.cite === 'object' ? [reading.selfCheck.cite] : []
+    // A private CA may have a view of its own; with none inside either, no view is left that has the name.
+    const nowhere = seen.clusterState === 'nxdomain' || seen.clusterState === 'nodata'
+    const failed = nowhere && reading.ca !== undefined && typeof reading.ca.cite === 'object' ? [reading.ca.cite] : []
     return {
       is: 'found',
-      confidence: isPublicCa(valueIn(issuer)) ? 'likely' : 'possible',
+      confidence: isPublicCa(valueIn(issuer)) || failed.length > 0 ? 'likely' : 'possible',
       blanks: { what: seen.publicState === 'nxdomain' ? 'NXDOMAIN: the name does not exist there' : 'the name exists there, without an address' },
-      because: ['addresses', ...cited]
+      because: ['addresses', ...cited, ...failed]
     }
   }
 })

@@ -48,6 +48,8 @@ export default defineCause({
     const cited: [Citation<Facts>, ...Citation<Facts>[]] = [inside.cite, ...reading.servedOutside ? ['probeFromOutside' as const] : [], ...reading.inside !== undefined && inside.cite !== 'probeFromCluster' ? ['probeFromCluster' as const] : []]
     const blanks = { address, inside: inside.words.slice(-140), outside: reading.servedOutside ? 'from outside the token is served' : 'the outside view is missing' }
     const proxied = hintOf(valueIn(routing), 'proxy-protocol') !== undefined && (inside.kind === 'reset' || inside.kind === 'closed')
+    // A proxy's page is no lost connection: the way out is another cause's.
+    if (reading.inside?.bodyKind === 'forward-proxy') return notApplicable
     const fenced = valueIn(networkPolicy)?.controllerEgress.ports.includes(80) === true
     if (reading.servedOutside) return { is: 'found', confidence: proxied || fenced ? 'possible' : 'likely', blanks, because: cited }
     const connect = selfCheck !== undefined && isConnectFailure(selfCheck) && (selfCheck.kind === 'timeout' || selfCheck.kind === 'refused' || selfCheck.kind === 'unreachable')

@@ -1,5 +1,5 @@
 import { cannotTell, defineCause, notApplicable, type Citation } from '../cause.ts'
-import { classDiffers, http01Facts, isForeignAnswer, readHttp01, solverClaim } from '../http01.ts'
+import { classDiffers, http01Facts, isCdnStatus, isForeignAnswer, readHttp01, solverClaim } from '../http01.ts'
 
 type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
 
@@ -35,8 +35,8 @@ export default defineCause({
     const why = apart && claim.ownership === 'owned' ? `${describe(claim.className)}, while ${site.kind} ${site.namespace}/${site.name} of the same host ${describe(site.className)}` : claim.why.replace(/; (its path|host ).*$/, '')
     if (claim.ownership === 'unowned' || apart) {
       // What the CA met must fit: a closed port or a missing record has another reason.
-      const fits = reading.failure === undefined || isForeignAnswer(reading.failure) || ['redirect', 'tls', 'other'].includes(reading.failure.kind)
-      if (!fits) return { is: 'found', confidence: 'possible', blanks: { why }, because }
+      const fits = reading.failure === undefined || (isForeignAnswer(reading.failure) && !isCdnStatus(reading.failure.status)) || ['redirect', 'tls', 'other'].includes(reading.failure.kind)
+      if (!fits) return { is: 'found', confidence: 'possible', blanks: { why }, because: ['routing', ...hits.slice(0, 2)] }
       return { is: 'found', confidence: reading.failure === undefined ? 'possible' : 'likely', blanks: { why }, because: reading.failure === undefined ? because : [reading.failure.cite, 'routing', ...hits.slice(0, 2)] }
     }
     if (claim.ownership === 'owned') return { is: 'ruled-out', by: ['routing'], because: `The solver Ingress ${claim.why}.` }

@@ -42,6 +42,8 @@ export default defineCause({
     if (best !== undefined) {
       // IPv6 is tried first; with an IPv4 address beside it the trouble is the AAAA record.
       if (used?.includes(':') === true && seen?.publicAddresses.some(({ family }) => family === 4) === true) return { is: 'ruled-out', by: [best], because: `The CA failed on the IPv6 address ${used} only.` }
+      // step-ca says it of a name that it cannot resolve, too.
+      if (best.rule.confidence === 'possible' && (seen?.publicState === 'nxdomain' || seen?.publicState === 'nodata')) return { is: 'ruled-out', by: ['addresses'], because: 'There is no address to connect to.' }
       const ours = entry?.ownedBy !== undefined
       const certain = (ours && !reading.servedOutside) || closed !== undefined
       const confidence = best.rule.confidence === 'proven' && !certain ? 'likely' : best.rule.confidence

@@ -39,6 +39,8 @@ export default defineCause({
       return { is: 'found', confidence: 'likely', blanks: { what: `NetworkPolicy ${egress.policies.join(', ')} does not allow port 80` }, because }
     }
     if (selfCheck === undefined) return notApplicable
+    // The page of a proxy for users, which only the way out of the cluster leads through.
+    if (reading.inside?.bodyKind === 'forward-proxy' && reading.outside?.bodyKind !== 'forward-proxy') return { is: 'found', confidence: 'likely', blanks: { what: 'a proxy on the way out answers in its place' }, because: [selfCheck.cite, 'probeFromCluster', ...reading.servedOutside ? ['probeFromOutside' as const] : []] }
     // A proxy in the way answers in its own words; what it says to a 403 or 503 cannot be told from the site.
     if (env !== undefined && !exempt(valueIn(controller)?.env ?? {}, rest.identifier.name) && (stopped || selfCheck.status === 403 || selfCheck.status === 502 || selfCheck.status === 503)) return { is: 'found', confidence: reading.servedOutside ? 'likely' : 'possible', blanks: { what: `${env[0]} is set, and NO_PROXY does not cover the name` }, because: [selfCheck.cite, 'controller'] }
     if (egress?.verdict === 'open' || egress?.verdict === 'allowed') return { is: 'ruled-out', by: ['networkPolicy'] }

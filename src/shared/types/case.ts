@@ -146,6 +146,8 @@ export interface OrderFacts extends Fact {
   reason: string
   failureTime?: Millis
   url?: string
+  /** What the CA says now of the order, which the object may not know. */
+  stateAtCa?: string
   hasCertificate: boolean
   authorizations: { identifier: string, wildcard: boolean, initialState: string, challengeTypes: string[], url: string }[]
   profile?: string
@@ -378,7 +380,7 @@ export type ProbeOutcome =
   | 'timeout' | 'refused' | 'reset' | 'closed' | 'unreachable' | 'tls-failed' | 'blocked' | 'not-recorded' | 'other'
 export type BodyKind =
   | 'key-authorization' | 'other-key-authorization' | 'default-backend' | 'load-balancer-404' | 'login-page' | 'cdn-challenge'
-  | 'cdn-error' | 'maintenance' | 'spa-index' | 'html' | 'empty' | 'tls-on-80' | 'proxy-protocol-error' | 'waf-block' | 'parking' | 'other'
+  | 'cdn-error' | 'maintenance' | 'spa-index' | 'html' | 'empty' | 'tls-on-80' | 'proxy-protocol-error' | 'waf-block' | 'forward-proxy' | 'parking' | 'other'
 
 /** One vantage's view of the challenge path, over every address. */
 export interface ProbeFacts extends Fact {
@@ -481,6 +483,10 @@ export interface Change {
   fields: string[]
   /** Before (negative) or after the anchor. */
   beforeAnchorMs: number
+  /** Before (negative) or after the first attempt that failed in this way; absent where that is the anchor. */
+  beforeFirstFailureMs?: number
+  /** A certificate was issued before it, not after; absent where no issuance is known. */
+  afterLastSuccess?: boolean
   relevance: number
 }
 
