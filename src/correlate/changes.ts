@@ -1,25 +1,33 @@
-import type { Change } from '../shared/types/case.ts'
+import type { Attempt, Change } from '../shared/types/case.ts'
 import type { Millis } from '../shared/types/common.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
 import { annotationsOf, at, fieldsList, labelsOf, nameOf, string } from './facts/fields.ts'
 import { writesOf } from './managed-fields.ts'
-import { compare, controllerOf, createdAt, workloadKinds, workloadsOf, type Snapshot } from './snapshot.ts'
+import { conditionOf } from './objects.ts'
+import { compare, controllerOf, createdAt, millisOf, workloadKinds, workloadsOf, type Snapshot } from './snapshot.ts'
 import type { Scope } from './attempt-scope.ts'
 
 const hour = 3_600_000
 const kept = 30
 const lookBack = 7 * 24 * hour
 
-/** Who changed what before the failure (and since), most telling first: near in time and close to the attempt. */
-export function changesBefore (scope: Scope, snapshot: Snapshot, anchor: Millis): Change[] {
+/** Who changed what before the failure began (and since), most telling first: near in time and close to the attempt. */
+export function changesBefore (scope: Scope, snapshot: Snapshot, anchor: Millis, attempts: readonly Attempt[] = []): Change[] {
+  const lastSuccess = successBefore(scope, attempts, anchor)
+  const first = firstFailure(scope, attempts, anchor, lastSuccess)
   const changes: Change[] = []
   const add = (object: KubeObject, related: number, change: { at: Millis, by: string, fields: string[] }): void => {
-    const distance = change.at - anchor
+    const distance = change.at - first
     if (distance < -lookBack || change.at > scope.now) return
     const near = 1 / (1 + Math.abs(distance) / (6 * hour))
-    // What came after the failure did not bring it about, but may have been meant to mend it.
-    const relevance = Math.round(related * near * (distance > 60_000 ? 0.3 : 1) * 1000) / 1000
-    changes.push({ ...change, object: nameOf(object), beforeAnchorMs: distance, relevance })
+    // What came after the failure did not bring it about, but may have been meant to mend it; and issuance has survived what came before it.
+    const doubt = distance > 60_000 ? 0.3 : lastSuccess !== undefined && change.at <= lastSuccess ? 0.5 : 1
+    const relevance = Math.round(related * near * doubt * 1000) / 1000
+    changes.push({
+      ...change, object: nameOf(object), beforeAnchorMs: change.at - anchor,
+      ...first === anchor ? {} : { beforeFirstFailureMs: distance }, ...lastSuccess === undefined ? {} : { afterLastSuccess: change.at > lastSuccess },
+      relevance
+    })
   }
   for (const { object, related } of watched(scope, snapshot)) {
     const writes = writesOf(object)
@@ -39,6 +47,27 @@ export function changesBefore (scope: Scope, snapshot: Snapshot, anchor: Millis)
   return changes
     .sort((a, b) => b.relevance - a.relevance || b.at - a.at || compare(a.object, b.object) || compare(a.by, b.by))
     .slice(0, kept)
+}
+
+/** When a certificate was issued last, as far as it can be seen. */
+function successBefore ({ chain }: Scope, attempts: readonly Attempt[], anchor: Millis): Millis | undefined {
+  const issued = [
+    millisOf(at(chain.certificate?.status, 'notBefore')),
+    ...chain.requests.map(request => conditionOf(request, 'Ready')).map(ready => ready?.status === 'True' ? millisOf(ready.lastTransitionTime) : undefined),
+    ...attempts.map(({ state, at: time }) => state === 'valid' ? time : undefined)
+  ].filter(time => time !== undefined && time < anchor) as Millis[]
+  return issued.length === 0 ? undefined : Math.max(...issued)
+}
+
+/** When the attempts began to fail in this way. */
+function firstFailure ({ chain }: Scope, attempts: readonly Attempt[], anchor: Millis, lastSuccess = 0): Millis {
+  let first = anchor
+  for (const { state, same, at: time, uid } of attempts.slice(0, attempts.findIndex(({ current }) => current)).toReversed()) {
+    if (state === 'valid' || same === false || time <= lastSuccess) break
+    const order = chain.orders.find(({ metadata }) => metadata.uid === uid)
+    first = Math.min(first, millisOf(at(order?.status, 'failureTime')) ?? time)
+  }
+  return first
 }
 
 /** The kinds that bear on issuance, with how close each object is to the attempt. */

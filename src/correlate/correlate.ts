@@ -55,10 +55,10 @@ export function correlate (observations: Observations): Case {
   const facts = sharedFacts(context, records)
   const texts = collectTexts(context, scope, records).map(text => narrowed(text, judged))
   const identifiers = judged.map(identifier => blamed(identifier, texts)).sort(byUrgency)
-  const changes = changesBefore(scope, snapshot, anchor.time)
   const controller = facts.controller.is === 'seen' ? facts.controller.value : undefined
   const attempts = attemptsOf(scope, snapshot, observations.recorded, texts, observations.earlier)
   const history = historyOf(attempts)
+  const changes = changesBefore(scope, snapshot, anchor.time, attempts)
   const version = parseVersion(controller?.version ?? '')
 
   return {

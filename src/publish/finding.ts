@@ -4,7 +4,7 @@ import { windowMillis, type Confidence, type Diagnosis, type FoundCause, type St
 import { redactText } from '../shared/redact.ts'
 import { impactOf, type Impact } from './impact.ts'
 import { playbook, questions, type PlaybookStep, type Question } from './runbook.ts'
-import { clip, duration, oneLine, ordinal, plural, when } from './words.ts'
+import { clip, duration, oneLine, ordinal, plural, when, whenChanged } from './words.ts'
 
 /** What the incident is at this moment. `noticed`: only the alert is known yet. */
 export type FindingState = 'noticed' | 'diagnosed' | 'healed' | 'resolved'
@@ -276,8 +276,8 @@ function bulletsOf ({ case: seen }: FindingInput, causes: FoundCause[]): Finding
   const evidence = causes.flatMap((cause, index) => cause.evidence.slice(0, index === 0 ? Math.max(1, 4 - causes.length) : 1))
   const bullets = evidence.slice(0, 3).map(({ ref, text, time }) => ({ text: `${oneLine(ref)}: ${clip(oneLine(text), 260)}`, ...(time === undefined ? {} : { time }) }))
   // That the Certificate was created is why there is an order, not what broke it.
-  const change = seen?.changes.find(({ beforeAnchorMs, fields, object }) => beforeAnchorMs < 0 && !(fields.every(field => field === 'created') && object.startsWith('Certificate ')))
-  if (change !== undefined) bullets.push({ text: `Changed ${duration(-change.beforeAnchorMs)} before the failure: ${change.object} by ${change.by} (${change.fields.slice(0, 3).join(', ')})`, time: change.at })
+  const change = seen?.changes.find(({ beforeAnchorMs, beforeFirstFailureMs = beforeAnchorMs, afterLastSuccess, fields, object }) => beforeFirstFailureMs < 0 && afterLastSuccess !== false && !(fields.every(field => field === 'created') && object.startsWith('Certificate ')))
+  if (change !== undefined) bullets.push({ text: `Changed ${whenChanged(change)}: ${change.object} by ${change.by} (${change.fields.slice(0, 3).join(', ')})`, time: change.at })
   return bullets
 }
 

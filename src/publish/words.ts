@@ -1,3 +1,4 @@
+import type { Change } from '../shared/types/case.ts'
 import type { Millis } from '../shared/types/common.ts'
 
 const minute = 60_000
@@ -33,6 +34,13 @@ export function utcTime (time: Millis): string { return `${new Date(time).toISOS
 /** `04:12 UTC`, with the date when it is not within half a day of `now`. */
 export function when (time: Millis, now: Millis): string {
   return Math.abs(time - now) < 12 * hour ? utcMinute(time) : `${new Date(time).toISOString().slice(0, 10)} ${utcMinute(time)}`
+}
+
+/** `4 min before the first failure`: where a change stands in the story. */
+export function whenChanged ({ beforeAnchorMs, beforeFirstFailureMs, afterLastSuccess }: Change): string {
+  const distance = beforeFirstFailureMs ?? beforeAnchorMs
+  const place = `${duration(Math.abs(distance))} ${distance < 0 ? 'before' : 'after'} the ${beforeFirstFailureMs === undefined ? '' : 'first '}failure`
+  return afterLastSuccess === false ? `${place}, and before the last success` : place
 }
 
 /** `4th`. */

@@ -290,6 +290,23 @@ t.test('changes: who wrote which fields, near and related first, status writers 
   t.same(writesOf(anObject('Service', 'v1', { managedFields: [{ manager: 'x' }] })), [])
 })
 
+t.test('changes are measured from where the failure began, and after the last success', async t => {
+  const { owner, all } = attempt()
+  const hour = 60 * minute
+  const [success, first] = [failedAt - 40 * hour, failedAt - 30 * hour]
+  const issued = { ...owner, status: { ...owner.status, notBefore: iso(success) } }
+  const before = order(request(owner, { name: 'shop-tls-0', uid: 'r0', created: first }), { name: 'shop-tls-0-1', uid: 'o0', created: first, status: { state: 'invalid', failureTime: iso(first + minute) } })
+  const policyOf = (name: string, time: number) => anObject('NetworkPolicy', 'networking.k8s.io/v1', { name, created: failedAt - 90 * 24 * hour, managedFields: [{ manager: 'argocd', operation: 'Update', time: iso(time), fieldsV1: { 'f:spec': { 'f:ingress': {} } } }] })
+  const policies = [policyOf('older', success - hour), policyOf('culprit', first - 10 * minute), policyOf('repair', failedAt - hour)]
+  const { changes } = correlate(observe(hint, [issued, ...all.filter(object => object !== owner), before, ...policies]))
+  const [top] = changes.filter(({ by }) => by === 'argocd')
+  t.match(top, { object: /culprit/, beforeFirstFailureMs: -11 * minute, afterLastSuccess: true })
+  const byName = (name: string) => changes.find(({ object }) => object.endsWith(`/${name}`))
+  t.match(byName('repair'), { beforeAnchorMs: -hour, beforeFirstFailureMs: 29 * hour - minute, afterLastSuccess: true }, 'what came later did not begin it')
+  t.match(byName('older'), { afterLastSuccess: false })
+  t.ok(byName('older')!.relevance < top!.relevance / 2, 'issuance has survived it')
+})
+
 t.test('others of the issuer that fail with the same words are one failure', async t => {
   const { all } = attempt()
   const other = certificate({ name: 'blog-tls', uid: 'blog', spec: { dnsNames: ['blog.example.com'], secretName: 'blog-tls' } })

@@ -3,7 +3,7 @@ import { Eta } from 'eta'
 import type { Evidence, Millis } from '../../shared/types/common.ts'
 import type { Finding } from '../finding.ts'
 import { marks } from '../slack/render.ts'
-import { duration, utcTime } from '../words.ts'
+import { duration, utcTime, whenChanged } from '../words.ts'
 import { timelineSvg } from './timeline.ts'
 
 const views = new URL('./views/', import.meta.url)
@@ -29,7 +29,7 @@ export interface CauseEntry { id: string, title: string, meaning: string, stage:
 /** Where a delivery of the incident stands. */
 export interface DeliveryRow { kind: string, target: string, state: string, attempts: number, updated: Millis, error?: string }
 
-const helpers = { utcTime, duration, marks }
+const helpers = { utcTime, duration, whenChanged, marks }
 
 /** The report of one incident. `json` is the address of the same as JSON. */
 export function renderIncidentPage (finding: Finding, extra: { deliveries: DeliveryRow[], json: string, caseDownload?: string }): string {
