@@ -3,6 +3,7 @@ import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { Observations } from '../shared/types/observations.ts'
 import { challengesThatWere, type Chain } from './chain.ts'
 import { at, fields, fieldsList, string, strings } from './facts/fields.ts'
+import { ingressWithoutCertificate } from './identifiers.ts'
 import { authorizationsOf, isNamedAfter, stateOf } from './objects.ts'
 import { createdAt, millisOf, type IdentifierSeed, type Snapshot } from './snapshot.ts'
 
@@ -24,6 +25,8 @@ export interface Scope {
   issuer?: string
   tokens: Set<string>
   urls: string[]
+  /** Secrets of the namespace that the Certificate writes or reads. */
+  secrets: Set<string>
   /** Names of the attempt, lower case, without `*.`. */
   names: Set<string>
   /** Names that other certificates ask for. */
@@ -52,6 +55,7 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
   put(own, chain.certificateName, [])
   put(own, chain.requestName, [])
   put(own, chain.orderName, [])
+  put(own, ingressWithoutCertificate(observations)?.metadata.name, [])
   for (const challenge of challenges) put(own, challenge.metadata.name, [aboutOf(seeds, challenge)])
   for (const { name, dnsName } of challengesThatWere(chain, snapshot)) put(own, name, dnsName === undefined ? [] : [dnsName.replace(/^\*\./, '')])
 
@@ -76,6 +80,7 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
     ...issuerRef === undefined ? {} : { issuer: issuerRef.kind === 'ClusterIssuer' ? issuerRef.name : `${namespace}/${issuerRef.name}` },
     tokens: new Set([...challenges.map(({ spec }) => string(fields(spec).token)), ...authorizationsOf(order).flatMap(({ tokens }) => tokens)].filter(token => token.length > 8)),
     urls: [string(at(order?.status, 'url')), string(at(order?.status, 'finalizeURL')), ...authorizationsOf(order).map(({ url }) => url), ...challenges.flatMap(({ spec }) => [string(fields(spec).url), string(fields(spec).authorizationURL)])].filter(url => url.length > 12),
+    secrets: secretsOf(chain),
     otherNames: otherNamesOf(snapshot, names),
     ...acmeHostOf(issuer),
     // Where the Challenge is gone, the issuer says which webhooks it can have used.
@@ -109,6 +114,12 @@ function clockDifference ({ request, order }: Chain, snapshot: Snapshot): Millis
     .filter(time => time !== undefined)
   const difference = told.length === 0 ? 0 : Math.min(...told) - createdAt(order)
   return Math.abs(difference) <= 5_000 || Math.abs(difference) > 12 * 3_600_000 ? 0 : difference
+}
+
+function secretsOf ({ certificate }: Chain): Set<string> {
+  const { secretName, keystores } = fields(certificate?.spec)
+  const passwords = Object.values(fields(keystores)).map(store => string(at(store, 'passwordSecretRef', 'name')))
+  return new Set([string(secretName), ...passwords].filter(name => name !== ''))
 }
 
 function acmeHostOf (issuer: KubeObject | undefined): { acmeHost?: string } {
@@ -157,6 +168,8 @@ export function ownerOfName (scope: Scope, place: string, time: Millis | undefin
   if (earlier !== undefined) return { attempt: 'earlier', about: earlier }
   const [namespace, name = ''] = place.split('/', 2)
   if (namespace !== scope.namespace) return 'other'
+  // An Order that could not be made already has the name of its request.
+  if (scope.chain.orderName === undefined && scope.chain.requestName !== undefined && isNamedAfter(name, scope.chain.requestName)) return { attempt: attemptAt(scope, time), about: [] }
   // A Challenge that is gone still carries its Order's name.
   if (scope.chain.orderName !== undefined && isNamedAfter(name, scope.chain.orderName)) return { attempt: attemptAt(scope, time), about: [] }
   if (scope.chain.orders.some(order => isNamedAfter(name, order.metadata.name))) return { attempt: 'earlier', about: [] }

@@ -1,10 +1,18 @@
 import type { IdentifierCase } from '../shared/types/case.ts'
+import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { Observations } from '../shared/types/observations.ts'
 import { problemsIn } from './acme-problem.ts'
 import type { Chain } from './chain.ts'
-import { fields, string, strings } from './facts/fields.ts'
+import { at, fields, fieldsList, string, strings } from './facts/fields.ts'
 import { authorizationsOf, challengeTypeOf, isFailure, stateOf } from './objects.ts'
 import { compare, type IdentifierSeed } from './snapshot.ts'
+
+/** The Ingress that the alert names, when the Certificate that it asks for could not even be made. */
+export function ingressWithoutCertificate ({ subject: { certificate, order, tried }, objects }: Observations): KubeObject | undefined {
+  const named = tried.find(({ hint, found }) => hint.kind === 'Ingress' && !found)?.hint
+  if (named === undefined || certificate !== undefined || order !== undefined) return undefined
+  return objects.find(({ kind, metadata }) => kind === 'Ingress' && metadata.name === named.name && (named.namespace === undefined || metadata.namespace === named.namespace))
+}
 
 const isAddress = (name: string): boolean => /^\d{1,3}(?:\.\d{1,3}){3}$/.test(name) || name.includes(':')
 
@@ -39,6 +47,7 @@ export function seedIdentifiers (chain: Chain, observations: Observations): Iden
     }
   }
   if (seeds.size === 0) for (const name of observations.subject.domains) add(name)
+  if (seeds.size === 0) for (const { hosts } of fieldsList(at(ingressWithoutCertificate(observations)?.spec, 'tls'))) for (const name of strings(hosts)) add(name)
   if (seeds.size === 0) return [{ name: '', type: 'dns', wildcard: false }]
   for (const seed of seeds.values()) seed.challengeType ??= typeFromAlert(seed, observations)
   return [...seeds.values()]

@@ -176,7 +176,7 @@ export class LogAttribution {
     if (secret !== undefined && scope.secrets.has(secret)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
     const missing = /\b(?:cluster)?issuers?\.cert-manager\.io "([^"]+)" not found/.exec(text)?.[1]
     if (missing !== undefined) return scope.chain.issuer === undefined && missing === scope.chain.issuerRef?.name ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
-    const place = /\bin (?:the )?namespace:? "?([a-z0-9-]+)"?/.exec(text)?.[1]
+    const [, quoted, place = quoted] = /\bin (?:the )?namespace:? (?:"([a-z0-9-]+)"|([a-z0-9-]+) because)/.exec(text) ?? []
     if (place !== undefined && place !== scope.namespace) return 'other'
     // A right that is missing in the namespace, or its end, concerns every attempt there.
     if (place !== undefined && /is forbidden: (?:User "|unable to create new content)/.test(text)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }

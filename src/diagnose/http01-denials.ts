@@ -18,6 +18,8 @@ const words: readonly [RegExp, Denied][] = [
  */
 export function deniedObject ({ core }: Text, solver: SolverFacts | undefined): Denied | undefined {
   const text = core.slice(0, 4_000)
+  const subject = /\bresource (\w+)\/[^\s/]+\/\S+/i.exec(text)?.[1]?.toLowerCase() ?? /\b(secret)s? "[^"]*" is (?:forbidden|invalid)|fail\w* to \w+ (secret)\b/i.exec(text)?.slice(1).find(kind => kind !== undefined)
+  if (subject !== undefined && !plurals.some(([pattern]) => pattern.test(`${subject}s`))) return undefined
   const quoted = /\b(pods?|services?|ingress(?:es)?|httproutes?)(?:\.[a-z0-9.-]+)? "[^"]*" is (?:forbidden|invalid)/i.exec(text)?.[1]?.toLowerCase()
   const named = quoted === undefined ? undefined : plurals.find(([pattern]) => pattern.test(quoted.replace(/^(pod|service|httproute)$/, '$1s')))?.[1]
   if (named !== undefined) return named

@@ -16,6 +16,8 @@ export function orderFacts (context: CorrelateContext): Look<OrderFacts> {
   const state = stateOf(order)
   const reason = reasonOf(order)
   const url = string(status.url)
+  const asked = context.observations.acme.find(look => look.kind === 'order' && look.url === url)
+  const stateAtCa = asked?.look.is === 'seen' ? string(at(asked.look.value.body, 'status')) : ''
   const failed = times({ failureTime: status.failureTime })
   return seen({
     namespace: metadata.namespace ?? '',
@@ -26,6 +28,7 @@ export function orderFacts (context: CorrelateContext): Look<OrderFacts> {
     reason,
     ...failed,
     ...url === '' ? {} : { url },
+    ...stateAtCa === '' ? {} : { stateAtCa },
     hasCertificate: string(status.certificate) !== '',
     authorizations: authorizationsOf(order).map(({ tokens: _tokens, ...authorization }) => authorization),
     ...string(spec.profile) === '' ? {} : { profile: string(spec.profile) },
@@ -43,7 +46,7 @@ export function orderFacts (context: CorrelateContext): Look<OrderFacts> {
     evidence: [{
       source: 'order',
       ref: nameOf(order),
-      text: `state ${state === '' ? 'not set: the CA has not accepted it' : state}${reason === '' ? '' : `: ${reason}`}`,
+      text: `state ${state === '' ? 'not set: the CA has not accepted it' : state}${reason === '' ? '' : `: ${reason}`}${['', state].includes(stateAtCa) ? '' : ` (at the CA: ${stateAtCa})`}`,
       ...failed.failureTime === undefined ? {} : { time: failed.failureTime }
     }]
   })

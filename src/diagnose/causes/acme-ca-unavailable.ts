@@ -29,8 +29,8 @@ export default defineCause({
     { in: everywhere, match: 'server failure at resolver|networking error looking up', confidence: 'likely' },
     { in: everywhere, match: 'acme server fatal error', confidence: 'likely' },
     // No problem document: the CA's front server. Between here and it only who breaks TLS open could say so.
-    { in: everywhere, match: '\\b50[0234] : ', when: { wrapper: withTheCa }, confidence: 'likely' },
-    { in: everywhere, match: '\\b50[0234] : ', confidence: 'possible' }
+    { in: everywhere, match: '\\b5\\d\\d : ', when: { wrapper: withTheCa }, confidence: 'likely' },
+    { in: everywhere, match: '\\b5\\d\\d : ', confidence: 'possible' }
   ],
   related: ['acme-server-unreachable'],
 

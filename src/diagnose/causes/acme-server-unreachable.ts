@@ -31,7 +31,9 @@ export default defineCause({
     { in: everywhere, match: '\\b403 : \\s*<(html|!doctype)', confidence: 'likely', variant: 'proxy' },
     { in: everywhere, match: 'tls handshake timeout|remote error: tls: |tls: first record does not look like', unless: 'unexpected non-acme', confidence: 'proven', variant: 'tls-handshake' },
     { in: everywhere, match: 'connection refused', unless: 'lookup |proxyconnect', confidence: 'proven', variant: 'refused' },
-    { in: everywhere, match: 'dial tcp \\S+:\\d+: (connect: )?(i/o timeout|connection timed out|no route to host|network is unreachable)|dial tcp \\S+: operation was canceled', unless: 'proxyconnect', confidence: 'proven', variant: 'timeout' },
+    { in: everywhere, match: 'dial tcp \\S+:\\d+: (connect: )?(i/o timeout|connection timed out|no route to host|(network|host) is (unreachable|down))|dial tcp \\S+: operation was canceled', unless: 'proxyconnect', confidence: 'proven', variant: 'timeout' },
+    // A filter of the node itself, such as a CNI's policy, refuses before anything is sent.
+    { in: everywhere, match: 'dial tcp \\S+: (connect: )?(operation not permitted|permission denied)', confidence: 'proven', variant: 'refused' },
     { in: everywhere, match: 'context deadline exceeded|client\\.timeout exceeded|timeout awaiting response headers', unless: 'unexpected non-acme', confidence: 'proven', variant: 'timeout' },
     { in: everywhere, match: '(get|post|head) "https?://[^"]+": (eof|.*connection reset by peer|http2: .*)', confidence: 'likely', variant: 'tls-handshake' },
     { in: everywhere, match: '(unexpected|transient) non-acme api error.{0,200}(context deadline exceeded|timeout|connection refused|no such host|eof|reset by peer)', confidence: 'possible', variant: 'timeout' }

@@ -18,11 +18,12 @@ export default defineCause({
     { do: 'Then let it write again.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
   ],
   texts: [
-    { in: andObjects, match: 'keystorepasswordsecretnotfound|(keystore|pkcs ?#?12|jks).{0,80}(password|secret).{0,80}(not found|missing|empty)|failed to (fetch|get) .{0,30}keystore', confidence: 'proven' },
+    { in: andObjects, match: 'keystorepasswordsecretnotfound|(keystore|pkcs ?#?12|jks).{0,80}(password|secret).{0,80}(not found|missing|empty|no data)|failed to (fetch|get) .{0,30}keystore', confidence: 'proven' },
     { in: andObjects, match: 'secret "[^"]+" is invalid: (data|type): |field is immutable when .?immutable.? is set', confidence: 'proven' },
     { in: andObjects, match: '(error|fail\\w*)( to)? (encod|generat|creat|writ|build)\\w* .{0,24}(keystore|pkcs ?#?12|jks)\\b', unless: 'not found|missing|empty', confidence: 'proven' },
+    { in: andObjects, match: 'fail\\w* to (apply|create|update|patch|write|store) secret .{0,300}(denied|invalid|forbidden|exceeded|too l)', confidence: 'proven' },
     { in: andObjects, match: 'secrets "[^"]+" is forbidden: (exceeded quota|user )|secrets is forbidden: user', confidence: 'likely' },
-    { in: andObjects, match: 'etcdserver: request is too large|pem data was larger than the maximum|must have at most 1048576 bytes|certificate .{0,40}exceeds (the )?(maximum|max) size', confidence: 'likely' }
+    { in: andObjects, match: 'etcdserver: request is too large|pem data was larger than the maximum|(must have at most|may not be more than) 1048576 bytes|certificate .{0,40}exceeds (the )?(maximum|max) size', confidence: 'likely' }
   ],
   related: ['cert-manager-rbac-denied'],
 
@@ -34,7 +35,7 @@ export default defineCause({
     // Without an issued order the same words stop something earlier.
     if (!issued && (seen !== undefined || best.rule.confidence !== 'proven')) return notApplicable
     const text = best.text.whole.toLowerCase()
-    const why = text.includes('keystore') ? 'the keystore password is missing' : text.includes('immutable') ? 'it is immutable' : text.includes('quota') ? 'the quota of the namespace is full' : text.includes('forbidden') ? 'cert-manager may not write it' : 'the API does not accept it'
+    const why = /keystore|jks|pkcs/.test(text) ? 'the keystore password is missing' : text.includes('immutable') ? 'it is immutable' : text.includes('quota') ? 'the quota of the namespace is full' : text.includes('forbidden') ? 'cert-manager may not write it' : text.includes('denied the request') ? 'an admission policy denies it' : 'the API does not accept it'
     return { is: 'found', confidence: issued ? 'proven' : 'likely', blanks: { why, secret: valueIn(certificate)?.secretName ?? '<secret>' }, because: seen === undefined ? [best, ...rest.slice(0, 3)] : [best, 'order'] }
   }
 })

@@ -35,6 +35,9 @@ export default defineCause({
     if (seen === undefined) return notApplicable
     if (seen.exists) return { is: 'ruled-out', by: ['issuer'], because: `${seen.kind} ${seen.name} exists.` }
     if (seen.group !== '' && seen.group !== 'cert-manager.io') return notApplicable
-    return { is: 'found', confidence: valueIn(order) === undefined ? 'likely' : 'possible', blanks: { hint }, because: ['issuer'] }
+    // An open order that has no Challenge yet waits for the issuer; one that ended or was presented did not need it.
+    const made = valueIn(order)
+    const waits = made === undefined || ((made.state === '' || made.state === 'pending') && made.challenges.length === 0)
+    return { is: 'found', confidence: waits ? 'likely' : 'possible', blanks: { hint }, because: ['issuer'] }
   }
 })

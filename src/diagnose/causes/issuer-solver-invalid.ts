@@ -18,7 +18,7 @@ export default defineCause({
     { do: 'Correct the issuer (or the annotation), then start over.', run: 'kubectl -n {namespace} delete order {order}', changes: true }
   ],
   texts: [
-    { in: andObjects, match: 'fields ingressclassname and class cannot be set|may not specify more than one of: name, class|multiple .{0,30}(solver|provider)s? .{0,30}(configured|specified|set)|cannot specify only one of parentref|must specify parentrefs', confidence: 'proven' },
+    { in: andObjects, match: 'fields ingressclassname and class cannot be set|may not specify more than one (of: name, class|solver type|provider)|only one of .ingressclassname., .name. or .class.|only 1 http01 solver type|no (http01 )?solver type configured|multiple .{0,30}(solver|provider)s? .{0,30}(configured|specified|set)|cannot specify only one of parentref|must specify parentrefs', confidence: 'proven' },
     { in: andObjects, match: 'neither http01 ingress nor gateway solvers|no ingress nor gateway http01 solvers|no http01 ingress config provided', confidence: 'proven' },
     { in: andObjects, match: 'no dns01 challenge solver configuration|no dns provider config specified|no solver provider configured for', confidence: 'proven' },
     { in: ['challenge', 'event', 'log'], match: 'ingress(es)?\\.networking\\.k8s\\.io "(?P<ingress>[^"]+)" not found', unless: 'cm-acme-http-solver-', confidence: 'likely' }
