@@ -1,5 +1,5 @@
 import { defineCause } from '../cause.ts'
-import { ofTxt, withTheCa } from '../sources.ts'
+import { notOfTxt, ofTxt, withTheCa } from '../sources.ts'
 
 /** The name servers are reached and answer SERVFAIL, REFUSED or as if the zone were not theirs. */
 export default defineCause({
@@ -19,7 +19,7 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'alert'], match: 'NS \\S+ returned (?:SERVFAIL|REFUSED|NOTIMP|FORMERR|NOTAUTH) for', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'rcode was expected to be .{0,40}but got \\W*(?:SERVFAIL|REFUSED|NOTIMP|FORMERR)', confidence: 'likely' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'unexpected response code \\W*(?:SERVFAIL|REFUSED)', confidence: 'likely' },
-    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('(?:could|can) ?not (?:be )?resolved?\\b|(?:no|none of the) (?:authoritative )?name ?servers?\\b.{0,60}(?:answer\\w*|respon\\w+|repl\\w+)|SERVFAIL|server (?:failure|failed|misbehaving)|\\bREFUSED\\b|refused (?:the |our |to )|\\blame\\b|not authoritative|(?:malformed|invalid|garbled) (?:DNS )?(?:response|reply|packet)|FORMERR|NOTIMP'), unless: 'looking up \\w+ for|\\bCAA\\b|perspective|secondary|vantage|connection refused', confidence: 'likely', when: { wrapper: withTheCa } },
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('(?:could|can) ?not (?:be )?resolved?\\b|(?:no|none of the) (?:authoritative )?name ?servers?\\b.{0,60}(?:answer\\w*|respon\\w+|repl\\w+)|SERVFAIL|server (?:failure|failed|misbehaving)|\\bREFUSED\\b|refused (?:the |our |to )|\\blame\\b|not authoritative|(?:malformed|invalid|garbled) (?:DNS )?(?:response|reply|packet)|FORMERR|NOTIMP'), unless: notOfTxt + '|connection refused', confidence: 'likely', when: { wrapper: withTheCa } },
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:^|: )dns: (?:bad rdata|bad rr|buffer size too small|overflow\\w*|id mismatch|failed to unpack|short read)', confidence: 'likely', when: { wrapper: ['self-check', 'present'] } },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: '(?:SERVFAIL|REFUSED|FORMERR|NOTIMP) looking up TXT', when: { caa: false }, confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'looking up TXT for \\S+: (?:Not Authoritative|Invalid Data|Cached Error|Prohibited)|Error retrieving TXT records for DNS challenge', when: { caa: false }, confidence: 'likely' }

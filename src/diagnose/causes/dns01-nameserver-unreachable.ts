@@ -1,5 +1,5 @@
 import { defineCause } from '../cause.ts'
-import { ofTxt, withTheCa } from '../sources.ts'
+import { notOfTxt, ofTxt, withTheCa } from '../sources.ts'
 
 /** Port 53 of the servers that must be asked is closed from the cluster, or they do not answer the CA. */
 export default defineCause({
@@ -17,10 +17,10 @@ export default defineCause({
   related: ['dns01-not-propagated', 'dns01-nameserver-failing'],
   texts: [
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:dial|read|write) (?:tcp|udp)[^"]{0,120}:53: (?:connect: )?(?:i/o timeout|connection refused|no route to host|network is unreachable|operation not permitted|permission denied)|read udp \\S+: (?:read: )?(?:i/o timeout|connection refused)|(?:dial|read) (?:tcp|udp) \\S+:53[^"]{0,60}(?:i/o timeout|connection refused)', unless: 'dial tcp: lookup|(?:Get|Post) "https?://|failed to perform self check GET|DNS update failed', confidence: 'proven' },
-    { in: ['challenge', 'event', 'log', 'alert'], match: 'dial (?:udp|tcp): lookup \\S+ on \\S+: (?:no such host|server misbehaving)|dial udp: lookup', unless: '(?:Get|Post|Put) "https?://|failed to perform self check', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'dial (?:udp|tcp): lookup \\S+ on \\S+: (?:no such host|server misbehaving)|dial udp: lookup', unless: '(?:Get|Post|Put) "https?://|failed to perform self check', confidence: 'proven', when: { notWrapper: ['present', 'cleanup'] } },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'DNS update failed: .{0,160}(?:i/o timeout|connection refused|no route to host|no such host|unreachable)', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'dns: server returned HTTP \\d+ error|dns: unexpected Content-Type', confidence: 'likely' },
-    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('time[sd]? ?out|no (?:response|reply|answer) from|unreachable|(?:not|n\'t|unable to|failed to) (?:reach|contact|connect)|connection refused|did not (?:respond|reply)'), unless: 'looking up \\w+ for|\\bCAA\\b|perspective|secondary|vantage', confidence: 'likely', when: { wrapper: withTheCa } },
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('time[sd]? ?out|no (?:response|reply|answer)s? (?:was |were )?(?:received )?from|unreachable|(?:not|n\'t|unable to|failed to) (?:reach|contact|connect)|connection refused|(?:did|do|does)(?: not|n\'t) (?:respond|reply|answer)'), unless: notOfTxt, confidence: 'likely', when: { wrapper: withTheCa } },
     // DNS over HTTPS.
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:Get|Post) "https://[^"]+/(?:dns-query|resolve)[^"]*": (?:dial tcp|net/http|context deadline|read tcp|EOF|tls: |x509: |proxyconnect|remote error)', confidence: 'likely' },
     // The server takes the connection and hangs up: what a firewall on port 53 does to TCP.

@@ -24,6 +24,7 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:status|code|error|http|response)[^a-z0-9]{0,12}(?:code )?4(?:00|09|22)\\b|42[0-9] unprocessable|InvalidChangeBatch|InvalidInput', unless: 'urn:ietf:params:acme|not permitted in zone|acme/|Invalid signature|wrong status code|number of zones', confidence: 'possible', when: { wrapper: ['present', 'cleanup', 'log'] } },
     // The provider's API itself cannot be reached; the ACME server's own host is another cause.
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:Get|Post|Put|Patch|Delete) "https?://[^"]+": (?:dial tcp|net/http|context deadline|EOF|read tcp|tls|x509|remote error)', unless: '/\\.well-known/|/directory"|error creating new order|new-order|new-nonce|/acme/|//[^/"]*acme|//[^/"]*\\.svc[:/]|/apis?/[a-z]+[./]|failed calling webhook', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log'] } },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'dial tcp: lookup \\S+(?: on \\S+)?: ', confidence: 'likely', when: { wrapper: ['present', 'cleanup'] } },
     // Any other reason that a solver gives for not having made the record: no cause knows it better, and what was taken out says nothing.
     { in: ['challenge', 'event', 'log'], match: '\\w{3}.{6}', unless: '<redacted [^>]*error|wrong status code|(?:\\.\\.\\.|…)\\s*$|object has been modified|is forbidden: |waiting for |in a paused state|work queue|provider: ?$', confidence: 'possible', when: { wrapper: ['present'] } }
   ],

@@ -17,7 +17,8 @@ export default defineCause({
     { do: 'Change the issuer; cert-manager then sets it up again.', run: 'kubectl -n {namespace} edit {issuerKind} {issuer}', changes: true }
   ],
   texts: [
-    { in: andObjects, match: 'acme server url is set to a v1 endpoint|acmev1 .{0,40}(disabled|deprecated|brown)|unsupported protocol scheme|failed to parse existing (acme server|account) uri|does not support the rfc 8555|\\bacme\\b[\\w ]{0,20}\\b(is )?(disabled|not enabled)\\b', confidence: 'proven' },
+    { in: andObjects, match: 'unsupported protocol scheme', when: { notWrapper: ['present', 'cleanup', 'self-check'] }, confidence: 'proven' },
+    { in: andObjects, match: 'acme server url is set to a v1 endpoint|acmev1 .{0,40}(disabled|deprecated|brown)|failed to parse existing (acme server|account) uri|does not support the rfc 8555|\\bacme\\b[\\w ]{0,20}\\b(is )?(disabled|not enabled)\\b', confidence: 'proven' },
     { in: ['issuer', 'event', 'log', 'order', 'request'], match: '\\b404 : |\\b404 urn:.{0,60}page not found|invalid character .<. looking for', when: { notWrapper: ofOthers }, confidence: 'likely' },
     { in: ['issuer', 'event', 'log'], match: 'secrets "[^"]+" already exists', when: { wrapper: ['issuer', 'account'] }, confidence: 'likely' },
     { in: ['request', 'event', 'log'], match: 'does not have a ready status condition|acme client for issuer not initiali[sz]ed', confidence: 'possible' }
