@@ -1,5 +1,5 @@
 import type { KubernetesClient } from '../shared/clients/kubernetes.ts'
-import { orAborted } from '../shared/clients/kubernetes-share.ts'
+import { orAborted } from '../shared/clients/or-aborted.ts'
 import { seen, type Look } from '../shared/types/common.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { ListLook, LookReport } from '../shared/types/observations.ts'

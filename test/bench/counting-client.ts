@@ -29,7 +29,7 @@ export function kubernetesClient (kubeconfig: string, clock: Clock): CountingCli
       calls++
       return client.log(query, chunk => {
         logBytes += chunk.length
-        return onChunk(chunk)
+        onChunk(chunk)
       }, options)
     },
     version (options) {

@@ -27,6 +27,18 @@ t.test('errors, the subject and the start are kept, whatever the pieces the log 
   t.end()
 })
 
+t.test('what stands where one piece of the scan ends and the next begins is found as well', t => {
+  const quiet = info('"nothing of interest"')
+  const wanted = [error('"boom"'), '{"msg":"x","err":"y"}', info('"found" resource_name="web-tls"'), 'panic: runtime error']
+  const before = Array.from({ length: 692 }, () => line(0, quiet))
+  t.equal(Buffer.byteLength(`${before.join('\n')}\n`), 65_048, 'they end shortly before 64 KB')
+  for (let shift = 80; shift < 520; shift += 3) {
+    const lines = [...before, line(1, 'x'.repeat(shift)), ...wanted.map(text => line(2, text)), ...before]
+    if (!t.same(filter(lines, {}, 1_000_000).lines.map(({ text }) => text), wanted, `moved by ${shift}`)) break
+  }
+  t.end()
+})
+
 t.test('a record over several lines stays whole, and ends with the next record', t => {
   const lines = [error('"failed" err=<'), '\twhile querying the Cloudflare API', '\t\t Error: 9109: Invalid access token', ' > logger="x"', info('"other" resource_name="docs"'), '\tof nobody'].map((text, index) => line(index, text))
   t.same(filter(lines).lines.map(({ text }) => text.trim().slice(0, 8)), ['E1124 10', 'while qu', 'Error: 9', '> logger'])

@@ -21,7 +21,7 @@ export interface LogRead {
  * client-node's Log.log kills the process when the server cuts the stream (stack notes), so this
  * reads itself. The limit is ours, not the API's limitBytes, which cannot be told from the end.
  */
-export async function readLog (transport: Transport, query: LogQuery, onChunk: (chunk: Buffer) => boolean | void, { limitBytes = Infinity, signal }: LogOptions): Promise<Look<LogRead>> {
+export async function readLog (transport: Transport, query: LogQuery, onChunk: (chunk: Buffer) => void, { limitBytes = Infinity, signal }: LogOptions): Promise<Look<LogRead>> {
   const parameters = new URLSearchParams({ timestamps: 'true' })
   if (query.container !== undefined) parameters.set('container', query.container)
   if (query.previous) parameters.set('previous', 'true')
@@ -44,9 +44,8 @@ export async function readLog (transport: Transport, query: LogQuery, onChunk: (
       const room = limitBytes - bytes
       const part = chunk.length > room ? chunk.subarray(0, room) : chunk
       bytes += part.length
-      const goOn = onChunk(part)
+      onChunk(part)
       if (bytes >= limitBytes) { answer.body.destroy(); return seen({ bytes, cut: `only the first ${Math.round(limitBytes / 1e6)} MB were read` }) }
-      if (goOn === false) { answer.body.destroy(); return seen({ bytes }) }
     }
   } catch (error) {
     answer.body.destroy()

@@ -1,11 +1,12 @@
 import type { Clock, Look, Millis } from '../types/common.ts'
-import { unavailable } from '../types/common.ts'
 import type { KubernetesClient, Listed } from './kubernetes.ts'
+import { shareLogs } from './kubernetes-share-logs.ts'
+import { orAborted } from './or-aborted.ts'
 
 const giveUp = 15_000
 
 /**
- * Many incidents at once ask for the same cluster-wide lists: one request serves all that ask
+ * Many incidents at once ask for the same cluster-wide lists and logs: one request serves all that ask
  * within `keep` milliseconds. Objects are shared, so callers copy before they change anything.
  */
 export function shareLooks (client: KubernetesClient, clock: Clock, keep: Millis = 2_000): KubernetesClient {
@@ -33,18 +34,7 @@ export function shareLooks (client: KubernetesClient, clock: Clock, keep: Millis
       return shared<Listed>(`list ${resource} ${JSON.stringify(question)}`, signal, own => client.list(resource, { ...question, signal: own }))
     },
     get: (resource, namespace, name, { signal } = {}) => shared(`get ${resource} ${namespace ?? ''}/${name}`, signal, own => client.get(resource, namespace, name, { signal: own })),
+    log: shareLogs(client.log, clock, keep),
     version: ({ signal } = {}) => shared('version', signal, own => client.version({ signal: own }))
   }
-}
-
-/** The look, or what it means that there was no time for it. */
-export function orAborted<T> (look: Promise<Look<T>>, signal: AbortSignal | undefined, what: string): Promise<Look<T>> {
-  if (signal === undefined) return look
-  const late = unavailable(`the Kubernetes API did not answer in time (${what})`)
-  if (signal.aborted) return Promise.resolve(late)
-  return new Promise(resolve => {
-    const stop = (): void => { resolve(late) }
-    signal.addEventListener('abort', stop, { once: true })
-    void look.then(value => { signal.removeEventListener('abort', stop); resolve(value) })
-  })
 }

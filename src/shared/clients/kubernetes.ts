@@ -37,8 +37,8 @@ export interface Listed {
 export interface KubernetesClient {
   list (resource: string, options?: ListOptions): Promise<Look<Listed>>
   get (resource: string, namespace: string | undefined, name: string, options?: { signal?: AbortSignal }): Promise<Look<KubeObject>>
-  /** Streams a container's log; `onChunk` returns false to stop. What came before a cut is kept and `cut` says why. */
-  log (query: LogQuery, onChunk: (chunk: Buffer) => boolean | void, options?: LogOptions): Promise<Look<LogRead>>
+  /** Streams a container's log. What came before a cut is kept and `cut` says why. */
+  log (query: LogQuery, onChunk: (chunk: Buffer) => void, options?: LogOptions): Promise<Look<LogRead>>
   /** One watch connection; resolves when it ends. The caller lists first and starts again. */
   watch (resource: string, options: WatchOptions, handlers: WatchHandlers): Promise<Look<{ ended: 'closed' | 'expired' }>>
   /** `v1.34.2` */
