@@ -24,6 +24,9 @@ export function deniedObject ({ core }: Text, solver: SolverFacts | undefined): 
   const named = quoted === undefined ? undefined : plurals.find(([pattern]) => pattern.test(quoted.replace(/^(pod|service|httproute)$/, '$1s')))?.[1]
   if (named !== undefined) return named
   if (new RegExp(`webhook "(${ingressWebhooks})"`, 'i').test(text)) return 'Ingress'
+  // What a webhook is called for stands in its name or, as kubebuilder makes them, in its path: mservice.…, /mutate-v1-service.
+  const target = /webhook "[mv](pod|service|ingress|httproute)\./i.exec(text)?.[1] ?? /\/(?:mutate|validate)-(?:[\w-]+-)?v\d\w*-(pod|service|ingress|httproute)\b/i.exec(text)?.[1]
+  if (target !== undefined) return plurals.find(([pattern]) => pattern.test(`${target.toLowerCase()}s`))?.[1]
   if (/webhook "[^"]*(sidecar-inject|mpod\.|pod-identity|proxy-injector|(^|[.-])pods?[.-])[^"]*"/i.test(text)) return 'Pod'
   // The address of a webhook that cannot be called speaks of TLS and Services of its own.
   const policy = text.replace(/^.*?(denied the request|failed calling webhook)/i, '').replaceAll(/cm-acme-http-solver-\w+|"?https?:\/\/\S+|(dial tcp|x509|tls: ).*$/gi, '')

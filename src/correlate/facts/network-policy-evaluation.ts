@@ -83,7 +83,7 @@ function judgeEgress ({ view, controller, targets }: PolicyQuestion): NetworkPol
   }
 }
 
-const named = (policy: KubeObject): string => `${policy.metadata.namespace ?? ''}/${policy.metadata.name}`
+const named = ({ kind, metadata: { namespace = '', name } }: KubeObject): string => `${namespace}/${name}${kind === 'NetworkPolicy' ? '' : ` (${kind})`}`
 
 /** Of other kinds: those of the namespaces in question, and the cluster-wide ones. */
 function foreignPolicies ({ view, solver, controller }: PolicyQuestion): string[] {

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import type { KubeObject } from '../../shared/types/kubernetes.ts'
+import { ciliumIngress } from './cilium-policy.ts'
 import { at, fields, fieldsList, labelsOf, string, strings, type Fields } from './fields.ts'
 import { selects } from './label-selector.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -21,9 +22,9 @@ export type Answer = 'yes' | 'no' | 'unknown'
 
 /** Policies of the namespace that select these labels for the direction. `policyTypes` left out means Ingress, and Egress when there are egress rules. */
 export function policiesFor (view: Snapshot, namespace: string, labels: Map<string, string>, direction: Direction): KubeObject[] {
-  return view.byKind('NetworkPolicy', namespace).filter(policy => {
+  return [...view.byKind('NetworkPolicy', namespace), ...direction === 'Ingress' ? ciliumIngress(view, namespace) : []].filter(policy => {
     // Calico's kind of the same name has another group; its rules are not these.
-    if (!policy.apiVersion.startsWith('networking.k8s.io/') && !policy.apiVersion.startsWith('extensions/')) return false
+    if (policy.kind === 'NetworkPolicy' && !policy.apiVersion.startsWith('networking.k8s.io/') && !policy.apiVersion.startsWith('extensions/')) return false
     const given = strings(at(policy.spec, 'policyTypes'))
     const types = given.length > 0 ? given : ['Ingress', ...fieldsList(at(policy.spec, 'egress')).length > 0 ? ['Egress'] : []]
     return types.includes(direction) && selects(at(policy.spec, 'podSelector'), labels)
