@@ -2,6 +2,7 @@ import type { Case, VantageRow } from '../shared/types/case.ts'
 import type { Alert, Evidence, Millis } from '../shared/types/common.ts'
 import { windowMillis, type Confidence, type Diagnosis, type FoundCause, type Step } from '../shared/types/diagnosis.ts'
 import { redactText } from '../shared/redact.ts'
+import { clusterView, type ViewSection } from './cluster-view.ts'
 import { impactOf, type Impact } from './impact.ts'
 import { playbook, questions, type PlaybookStep, type Question } from './runbook.ts'
 import { clip, duration, oneLine, ordinal, plural, when, whenChanged } from './words.ts'
@@ -73,6 +74,8 @@ export interface Finding {
   subject: string[]
   /** What every place sees of a name, side by side, and how they differ. */
   vantages: { name: string, rows: VantageRow[], differences: string[] }[]
+  /** What the cluster says beside the failure, for the page. */
+  cluster: ViewSection[]
   timeline: Case['timeline']
   changes: Case['changes']
   attempts: Case['attempts']
@@ -150,6 +153,7 @@ function openFinding (input: FindingInput): Finding {
     searched: diagnosis === undefined ? '' : searchedOf(diagnosis),
     subject: subjectOf(input),
     vantages: vantagesOf(seen, clean),
+    cluster: (seen === undefined ? [] : clusterView(seen)).map(({ title, lines }) => ({ title, lines: lines.map(clean) })),
     timeline: recent(seen).map(entry => ({ ...entry, text: clean(entry.text) })),
     changes: seen?.changes ?? [],
     // What the recorder kept of them is in the case, and may be large.

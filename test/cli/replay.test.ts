@@ -78,10 +78,10 @@ t.test('a store is copied whole while another writes to it', async (t) => {
   const store = await open(dataDir)
   const state = (at: number) => ({ at, kind: 'Order' as const, namespace: 'shop', name: 'a', uid: 'a', state: 'pending', reason: 'x'.repeat(1_000) })
   let written = 0
-  let stopped = false
+  const stop = new AbortController()
   const writing = (async () => {
     // Enough for the write-ahead log to begin anew now and then.
-    for (; !stopped; written += 20) {
+    for (; !stop.signal.aborted; written += 20) {
       await store.recorder.add(Array.from({ length: 20 }, (_, index) => state(written + index)))
       await new Promise((resolve) => { setImmediate(resolve) })
     }
@@ -97,7 +97,7 @@ t.test('a store is copied whole while another writes to it', async (t) => {
     await copied.close()
     await copy!.remove()
   }
-  stopped = true
+  stop.abort()
   await writing
   await store.close()
 })

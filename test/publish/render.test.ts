@@ -9,7 +9,7 @@ import { renderText } from '../../src/publish/text/render.ts'
 import { renderCausePage, renderIncidentList, renderIncidentPage } from '../../src/publish/page/pages.ts'
 import { timelinePicture } from '../../src/publish/slack/timeline-picture.ts'
 import type { Diagnosis, FoundCause } from '../../src/shared/types/diagnosis.ts'
-import { aCase, aCertificate, aChallenge, aText, anIdentifier, anOrder, failure } from '../support/builders.ts'
+import { aCase, aCertificate, aChallenge, aController, aRouting, aSolverChoice, aText, anIdentifier, anIssuer, anOrder, failure } from '../support/builders.ts'
 
 const cause = (over: Partial<FoundCause> = {}): FoundCause => ({
   id: 'http01-port80-blocked', variant: 'timeout', confidence: 'proven', domains: ['shop.example.com'], window: '10m',
@@ -100,6 +100,25 @@ t.test('what was left out, how the object was found, what is wrong with the rule
   t.match(words(renderRoot(makeFinding({ ...given, incident: { ...given.incident, state: 'noticed' }, case: undefined, diagnosis: undefined }))), /Left out by Alertmanager: 3 alerts/, 'in the first notice')
   given.case!.clockAhead = 20_000
   t.notMatch(JSON.stringify(makeFinding(given)), /Clock of this service/, 'half a minute misleads nobody')
+  t.end()
+})
+
+t.test('the page tells who issues, who solves, who serves the path, how cert-manager fares and what else fails', t => {
+  const given = input()
+  const claim = { kind: 'Ingress' as const, namespace: 'shop', host: 'shop.example.com', pathType: 'Exact', className: 'nginx', solver: true, addresses: ['203.0.113.10'], settings: [], tls: false }
+  const routing = aRouting({ claims: [{ ...claim, name: 'older', path: '/', wins: true, why: 'is the oldest' }, { ...claim, name: 'cm-acme-http-solver-x', path: '/.well-known/acme-challenge/5aBrLZGYJ8iKWPMX3xD', wins: false, why: 'has the address' }] })
+  given.case = aCase({
+    facts: { issuer: anIssuer(), controller: aController({ version: 'v1.18.2', ready: 0, replicas: 1, pods: [{ name: 'cm-1', ready: false, restarts: 14, waiting: 'CrashLoopBackOff', lastTermination: { reason: 'OOMKilled', exitCode: 137 } }], apiServices: [{ group: 'acme.example.com/v1', available: false, reason: 'MissingEndpoints' }] }) },
+    identifiers: [anIdentifier({ facts: { routing, solverChoice: aSolverChoice({ chosen: 1, considered: [{ index: 0, type: 'dns01', fits: false, why: 'dnsZones do not cover it' }, { index: 1, type: 'http01', fits: true, why: 'has no selector' }] }) } })]
+  })
+  given.case.blast = { issuer: { name: 'letsencrypt', total: 9, failing: 2, since: failure }, groups: [{ by: 'issuer', name: 'letsencrypt', total: 9, failing: 2, same: 1, since: failure }], others: [{ namespace: 'blog', certificate: 'blog-tls', same: true }] }
+  const page = renderIncidentPage(makeFinding(given), { deliveries: [], json: '' }).replaceAll('&#39;', '\'')
+  for (const part of [
+    /picks solver 1; solver 0 \(dns01\) does not fit: dnsZones do not cover it; solver 1 \(http01\) fits/, /→ shop\.example\.com: Ingress shop\/older for shop\.example\.com\/ \(class nginx; 203\.0\.113\.10\): is the oldest/,
+    /cm-acme-http-solver-x for shop\.example\.com\/\.well-known\/acme-challenge\/… /, /v1\.18\.2 in cert-manager: 0 of 1 ready/, /Pod cm-1, waiting: CrashLoopBackOff, 14 restarts, last end: OOMKilled \(exit code 137\)/,
+    /APIService acme\.example\.com\/v1 is not available: MissingEndpoints/, /issuer letsencrypt: 2 of 9 others fail since 2026-11-24 10:00:00 UTC, 1 in the same way/, /blog\/blog-tls: in the same way/
+  ]) t.match(page, part)
+  t.notMatch(page, /5aBrLZ/)
   t.end()
 })
 
