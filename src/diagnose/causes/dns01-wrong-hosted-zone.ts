@@ -16,7 +16,7 @@ export default defineCause({
   related: ['dns01-not-propagated', 'dns01-split-horizon'],
   texts: [
     { in: ['challenge', 'event', 'log', 'alert'], match: 'RRSet with DNS name \\S+ is not permitted in zone', confidence: 'likely' },
-    { in: ['challenge', 'event', 'log', 'alert'], match: 'multiple (?:hosted )?zones (?:found )?(?:for|match)|found (?:more than one|[2-9]|[1-9]\\d+) (?:hosted )?zones? (?:for|matching)', confidence: 'likely' }
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'multiple (?:hosted )?zones (?:found )?(?:for|match)|too many (?:\\w+ )?(?:zones|domains) (?:found|match)|found (?:more than one|[2-9]|[1-9]\\d+) (?:hosted )?zones? (?:for|matching)', confidence: 'likely' }
   ],
 
   examine ({ hits, txt, challenge }) {
