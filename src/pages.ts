@@ -51,9 +51,9 @@ export async function pages (app: FastifyInstance, { config, store, clock, deliv
     return reply.headers(pageHeaders).send(renderIncidentPage(finding, { deliveries: await deliveriesOf(id), json: `/incidents/${id}.json`, ...(incident.looks === 0 ? {} : { caseDownload: `/incidents/${id}/case.tar` }) }))
   })
 
-  app.get<{ Params: { id: string }, Querystring: { look?: string } }>('/incidents/:id/case.tar', async (request, reply) => {
+  app.get<{ Params: { id: string }, Querystring: { look?: string, attempt?: string } }>('/incidents/:id/case.tar', async (request, reply) => {
     const { id } = request.params
-    const look = await store.incidents.keptLook(id, request.query.look)
+    const look = await store.incidents.keptLook(id, request.query)
     if (look === undefined) throw new TriageError('NOT_FOUND', { what: `a case of incident ${id.slice(0, 60)}` })
     const [observations, { caseFiles }, { tarOf }] = await Promise.all([unpackObservations(look.data), import('./collect/case-directory.ts'), import('./collect/tar.ts')])
     const root = `case-${id}`.replaceAll(/[^\w-]/g, '_')

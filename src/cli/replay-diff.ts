@@ -73,7 +73,7 @@ async function * fromStore ({ config: file }: DiffOptions): AsyncGenerator<Resul
 
 async function * compareAll (store: Store, diagnoser: Diagnoser): AsyncGenerator<Result> {
   for (const { id, incident_id: incident } of await store.incidents.keptLooks(100_000)) {
-    const look = await store.incidents.keptLook(incident, id)
+    const look = await store.incidents.keptLook(incident, { look: id })
     if (look === undefined) continue
     const what = `incident ${incident}, ${new Date(look.taken_at).toISOString().slice(0, 19)}Z`
     try {

@@ -112,9 +112,10 @@ t.test('the page tells who issues, who solves, who serves the path, how cert-man
     identifiers: [anIdentifier({ facts: { routing, solverChoice: aSolverChoice({ chosen: 1, considered: [{ index: 0, type: 'dns01', fits: false, why: 'dnsZones do not cover it' }, { index: 1, type: 'http01', fits: true, why: 'has no selector' }] }) } })]
   })
   given.case.blast = { issuer: { name: 'letsencrypt', total: 9, failing: 2, since: failure }, groups: [{ by: 'issuer', name: 'letsencrypt', total: 9, failing: 2, same: 1, since: failure }], others: [{ namespace: 'blog', certificate: 'blog-tls', same: true }] }
-  const page = renderIncidentPage(makeFinding(given), { deliveries: [], json: '' }).replaceAll('&#39;', '\'')
+  given.case.attempts = [{ uid: 'u 1', order: 'first', at: failure - 3_600_000, state: 'invalid', texts: ['x'], current: false, said: { cause: 'x', confidence: 'likely' } }, { uid: 'u2', order: 'second', at: failure, state: 'invalid', texts: ['x'], current: true }]
+  const page = renderIncidentPage(makeFinding(given), { deliveries: [], json: '', caseDownload: '/incidents/i1/case.tar' }).replaceAll('&#39;', '\'')
   for (const part of [
-    /picks solver 1; solver 0 \(dns01\) does not fit: dnsZones do not cover it; solver 1 \(http01\) fits/, /→ shop\.example\.com: Ingress shop\/older for shop\.example\.com\/ \(class nginx; 203\.0\.113\.10\): is the oldest/,
+    /first · <a href="\/incidents\/i1\/case\.tar\?attempt=u%201">case files/, /picks solver 1; solver 0 \(dns01\) does not fit: dnsZones do not cover it; solver 1 \(http01\) fits/, /→ shop\.example\.com: Ingress shop\/older for shop\.example\.com\/ \(class nginx; 203\.0\.113\.10\): is the oldest/,
     /cm-acme-http-solver-x for shop\.example\.com\/\.well-known\/acme-challenge\/… /, /v1\.18\.2 in cert-manager: 0 of 1 ready/, /Pod cm-1, waiting: CrashLoopBackOff, 14 restarts, last end: OOMKilled \(exit code 137\)/,
     /APIService acme\.example\.com\/v1 is not available: MissingEndpoints/, /issuer letsencrypt: 2 of 9 others fail since 2026-11-24 10:00:00 UTC, 1 in the same way/, /blog\/blog-tls: in the same way/
   ]) t.match(page, part)

@@ -103,6 +103,15 @@ function suite (name: string, open: (settings: Partial<StoreSettings>) => Promis
       t.equal(kept.filter(({ data }) => data !== null).length, 5, 'observations of the newest looks only')
       t.equal((await store.incidents.looks(incident)).length, 8)
 
+      for (let look = 0; look < 6; look++) {
+        clock.advance(minute)
+        const [next] = await store.jobs.claim(1, minute)
+        await store.incidents.saveLook(next!, result(incident, { takenAt: clock.now(), orderUid: 'u2', observations: new Uint8Array([look]), changed: false, next: clock.now() + minute }))
+      }
+      t.same([...(await store.incidents.keptLook(incident, { attempt: 'u2' }))!.data], [5], 'the last look of an attempt')
+      t.same([...(await store.incidents.keptLook(incident, { attempt: 'u1' }))!.data], [1, 2, 3], 'and of the one before, whatever has been looked at since')
+      t.equal(await store.incidents.keptLook(incident, { attempt: 'u3' }), undefined)
+
       clock.advance(minute)
       const [last] = await store.jobs.claim(1, minute)
       await store.incidents.saveLook(last!, result(incident, { healed: { why: 'Order o2 is valid' }, changed: false, next: clock.now() + minute }))

@@ -57,8 +57,8 @@ export interface IncidentStore {
   saveLook (job: Job, result: LookResult): Promise<SavedLook>
   /** The newest look that still has its observations (gzip). */
   latestObservations (id: string): Promise<Uint8Array | undefined>
-  /** Observations and diagnosis of one look, by its id, or of the newest that still has them. */
-  keptLook (id: string, look?: string): Promise<KeptLook | undefined>
+  /** Observations and diagnosis of the newest look that still has them: of all, of one attempt (UID of its Order), or the one of that id. */
+  keptLook (id: string, which?: { look?: string, attempt?: string }): Promise<KeptLook | undefined>
   /** The newest kept look of each incident, newest first. */
   keptLooks (limit: number): Promise<Omit<KeptLook, 'data' | 'diagnosis'>[]>
   /** What was and is to be delivered for an incident, oldest first. */
@@ -70,8 +70,9 @@ export interface IncidentStore {
 interface KeptLook { id: string, incident_id: string, taken_at: Millis, order_name: string, cause: string, confidence: string, diagnosis: string, data: Uint8Array }
 type DeliverySummary = Pick<DeliveryTable, 'kind' | 'target' | 'state' | 'attempts' | 'updated_at' | 'last_error'>
 
-/** Looks of one incident whose observations are kept. */
+/** Looks of one incident whose observations are kept, and attempts of which the last look is kept beside those. */
 const observationsKept = 5
+const attemptsKept = 12
 const summaryColumns = ['id', 'key', 'cluster', 'namespace', 'certificate', 'order_name', 'state', 'opened_at', 'updated_at', 'closed_at', 'closed_why', 'reopened', 'previous_id', 'merged_into', 'revision', 'cause', 'confidence', 'headline', 'truncated', 'diagnosed_at', 'looks', 'next_look_at'] as const
 
 export function incidentStore (context: StoreContext): IncidentStore {
@@ -121,13 +122,15 @@ export function incidentStore (context: StoreContext): IncidentStore {
       const row = await database.selectFrom('observation').select('data').where('incident_id', '=', id).where('data', 'is not', null).orderBy('taken_at', 'desc').limit(1).executeTakeFirst()
       return row?.data ?? undefined
     },
-    async keptLook (id, look) {
-      const kept = database.selectFrom('observation').select(['id', 'incident_id', 'taken_at', 'order_name', 'cause', 'confidence', 'diagnosis', 'data']).where('incident_id', '=', id).where('data', 'is not', null)
-      const row = await (look === undefined ? kept : kept.where('id', '=', look)).orderBy('taken_at', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst()
+    async keptLook (id, { look, attempt } = {}) {
+      let kept = database.selectFrom('observation').select(['id', 'incident_id', 'taken_at', 'order_name', 'cause', 'confidence', 'diagnosis', 'data']).where('incident_id', '=', id).where('data', 'is not', null)
+      if (look !== undefined) kept = kept.where('id', '=', look)
+      if (attempt !== undefined) kept = kept.where('order_uid', '=', attempt)
+      const row = await kept.orderBy('taken_at', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst()
       return row === undefined || row.data === null ? undefined : { ...row, data: row.data }
     },
     async keptLooks (limit) {
-      const rows = await database.selectFrom('observation').select(['id', 'incident_id', 'taken_at', 'order_name', 'cause', 'confidence']).where('data', 'is not', null).orderBy('taken_at', 'desc').orderBy('id', 'desc').limit(limit * observationsKept).execute()
+      const rows = await database.selectFrom('observation').select(['id', 'incident_id', 'taken_at', 'order_name', 'cause', 'confidence']).where('data', 'is not', null).orderBy('taken_at', 'desc').orderBy('id', 'desc').limit(limit * (observationsKept + attemptsKept)).execute()
       const newest = new Map<string, Omit<KeptLook, 'data' | 'diagnosis'>>()
       for (const row of rows) if (!newest.has(row.incident_id)) newest.set(row.incident_id, row)
       return [...newest.values()].slice(0, limit)
@@ -179,7 +182,9 @@ async function keepObservation (context: StoreContext, transaction: Transaction<
     confidence: result.confidence, milliseconds: Math.round(result.milliseconds), diagnosis: clean(result.diagnosis ?? ''), data: result.observations ?? null
   }).execute()
   const newest = transaction.selectFrom('observation').select('id').where('incident_id', '=', result.incident).orderBy('taken_at', 'desc').orderBy('id', 'desc').limit(observationsKept)
-  await transaction.updateTable('observation').set({ data: null }).where('incident_id', '=', result.incident).where('data', 'is not', null).where('id', 'not in', newest).execute()
+  // Ids grow with time: the greatest of an attempt is its last look.
+  const attempts = transaction.selectFrom('observation').select(({ fn }) => fn.max('id').as('id')).where('incident_id', '=', result.incident).groupBy('order_uid').orderBy('id', 'desc').limit(attemptsKept)
+  await transaction.updateTable('observation').set({ data: null }).where('incident_id', '=', result.incident).where('data', 'is not', null).where('id', 'not in', newest).where('id', 'not in', attempts).execute()
 }
 
 async function wantAnnotations (transaction: Transaction<Database>, result: LookResult, annotations: Record<string, string>, now: Millis): Promise<void> {

@@ -124,7 +124,7 @@ export interface ObservationTable {
   milliseconds: number
   /** JSON: Diagnosis. */
   diagnosis: string
-  /** gzip of the Observations JSON; emptied for all but the newest of an incident. */
+  /** gzip of the Observations JSON; emptied for all but the newest looks of an incident and the last of each attempt. */
   data: Uint8Array | null
 }
 
