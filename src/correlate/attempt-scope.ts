@@ -173,6 +173,9 @@ export function ownerOfName (scope: Scope, place: string, time: Millis | undefin
   // A Challenge that is gone still carries its Order's name.
   if (scope.chain.orderName !== undefined && isNamedAfter(name, scope.chain.orderName)) return { attempt: attemptAt(scope, time), about: [] }
   if (scope.chain.orders.some(order => isNamedAfter(name, order.metadata.name))) return { attempt: 'earlier', about: [] }
+  // Nothing is left of the attempt but the Certificate: its Orders and Challenges were `<name>-<revision>-<hash>`.
+  const { certificateName, requestName, orderName } = scope.chain
+  if (certificateName !== undefined && requestName === undefined && orderName === undefined && name.startsWith(`${certificateName}-`) && /^(?:\d{1,6}|[a-z0-9]{5})(?:-\d{6,10}){1,2}$/.test(name.slice(certificateName.length + 1))) return { attempt: attemptAt(scope, time), about: [] }
   return 'other'
 }
 

@@ -93,8 +93,9 @@ interface Start {
 }
 
 function startingPoint ({ subject }: Observations, snapshot: Snapshot, namespace: string): Start {
-  const { hint } = subject
-  const hinted = (kind: string): string | undefined => hint.kind === kind ? hint.name : undefined
+  const { hint, tried } = subject
+  // What the alert names and nobody finds any more still stands in the logs.
+  const hinted = (kind: string): string | undefined => hint.kind === kind ? hint.name : tried.find(({ hint: other }) => other.kind === kind && (other.namespace ?? namespace) === namespace)?.hint.name
   const place = hint.namespace ?? namespace
   // What the label names decides the attempt; what collect found beside it only helps.
   const find = (kind: string, ref: { name: string, uid?: string } | undefined): KubeObject | undefined => {

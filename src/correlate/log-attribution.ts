@@ -181,7 +181,7 @@ export class LogAttribution {
     // A right that is missing in the namespace, or its end, concerns every attempt there.
     if (place !== undefined && /is forbidden: (?:User "|unable to create new content)/.test(text)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
     const group = /\((?:get|post|put|create) [a-z0-9-]+\.([a-z0-9.-]+)\)/.exec(text)?.[1]
-    if (group !== undefined) return scope.webhookGroups.has(group) ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
+    if (group !== undefined && !/cert-manager\.io$|k8s\.io$/.test(group)) return scope.webhookGroups.has(group) ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
     return undefined
   }
 

@@ -18,8 +18,6 @@ const words: readonly [RegExp, Denied][] = [
  */
 export function deniedObject ({ core }: Text, solver: SolverFacts | undefined): Denied | undefined {
   const text = core.slice(0, 4_000)
-  const subject = /\bresource (\w+)\/[^\s/]+\/\S+/i.exec(text)?.[1]?.toLowerCase() ?? /\b(secret)s? "[^"]*" is (?:forbidden|invalid)|fail\w* to \w+ (secret)\b/i.exec(text)?.slice(1).find(kind => kind !== undefined)
-  if (subject !== undefined && !plurals.some(([pattern]) => pattern.test(`${subject}s`))) return undefined
   const quoted = /\b(pods?|services?|ingress(?:es)?|httproutes?)(?:\.[a-z0-9.-]+)? "[^"]*" is (?:forbidden|invalid)/i.exec(text)?.[1]?.toLowerCase()
   const named = quoted === undefined ? undefined : plurals.find(([pattern]) => pattern.test(quoted.replace(/^(pod|service|httproute)$/, '$1s')))?.[1]
   if (named !== undefined) return named
@@ -36,8 +34,14 @@ export function deniedObject ({ core }: Text, solver: SolverFacts | undefined): 
   return solver.pods.length === 0 ? 'Pod' : solver.services.length === 0 ? 'Service' : solver.ingresses.length === 0 && solver.routes.length === 0 ? 'Ingress' : undefined
 }
 
+/** Kyverno names the kind of what it refused; cert-manager says that it was about to write a Secret. */
+function isOfAnotherKind (core: string): boolean {
+  const kind = /\bresource (\w+)\/[^\s/]+\/\S+/i.exec(core)?.[1] ?? /fail\w* to \w+ (secret)\b|\/(?:mutate|validate)-(?:[\w-]+-)?v\d\w*-(secret)\b/i.exec(core)?.slice(1).find(word => word !== undefined)
+  return kind !== undefined && !plurals.some(([pattern]) => pattern.test(`${kind.toLowerCase()}s`))
+}
+
 /** Refusals by an admission plug-in of some solver object of this identifier; cert-manager's own webhook and a dying namespace apart. */
 export function denials ({ texts }: Case, { name }: IdentifierCase): Text[] {
   return texts.filter(({ attempt, about, core }) => attempt !== 'earlier' && (about.length === 0 || about.includes(name)) &&
-    /denied the request|denied request|failed calling webhook/i.test(core) && !/webhook\.cert-manager\.io|being terminated/i.test(core))
+    /denied the request|denied request|failed calling webhook/i.test(core) && !/webhook\.cert-manager\.io|being terminated/i.test(core) && !isOfAnotherKind(core))
 }

@@ -43,7 +43,7 @@ export default defineCause({
     { in: everywhere, match: 'consecutive (failed )?(authorization|validation)', when: { problem: ['rateLimited'] }, unless: 'temporarily prevented', confidence: 'proven', variant: 'consecutive-failed-validations' },
     { in: everywhere, match: 'too many currently pending authorizations|too many override request', confidence: 'proven', variant: 'other' },
     // An answer without a problem document: the CA's web server counts requests, not orders.
-    { in: everywhere, match: '\\b429 : |\\b429 urn:ietf:params:acme:error:ratelimited: (rate limit|too many requests)', confidence: 'likely', variant: 'requests-per-second' },
+    { in: everywhere, match: '\\b429 : |\\b429 urn:ietf:params:acme:error:ratelimited: .{0,120}(rate limit|too many requests|requests (in|per|within|every|/)|requests? quota)', confidence: 'likely', variant: 'requests-per-second' },
     { in: everywhere, match: '.', when: { problem: ['rateLimited'] }, unless: named, confidence: 'likely', variant: 'other' }
   ],
   related: ['acme-identifier-paused', 'certificate-duplicate-secret'],
