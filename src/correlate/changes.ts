@@ -41,13 +41,14 @@ export function changesBefore (scope: Scope, snapshot: Snapshot, anchor: Millis,
     const owner = controllerOf(set, 'Deployment')
     if (owner === undefined || createdAt(set) === 0) continue
     const images = fieldsList(at(set.spec, 'template', 'spec', 'containers')).map(({ image }) => string(image)).filter(image => image !== '')
-    const related = /cert-manager/.test(owner.name) ? 0.7 : /ingress|gateway|traefik|nginx|haproxy|contour|kong|envoy/.test(owner.name) ? 0.6 : 0.2
-    add(set, related, { at: createdAt(set), by: `rollout of Deployment ${owner.name}, revision ${annotationsOf(set).get('deployment.kubernetes.io/revision') ?? '?'}`, fields: images.slice(0, 3) })
+    add(set, relatedWorkload(owner.name) || 0.2, { at: createdAt(set), by: `rollout of Deployment ${owner.name}, revision ${annotationsOf(set).get('deployment.kubernetes.io/revision') ?? '?'}`, fields: images.slice(0, 3) })
   }
   return changes
     .sort((a, b) => b.relevance - a.relevance || b.at - a.at || compare(a.object, b.object) || compare(a.by, b.by))
     .slice(0, kept)
 }
+
+const relatedWorkload = (name: string): number => /cert-manager/.test(name) ? 0.7 : /ingress|gateway|traefik|nginx|haproxy|contour|kong|envoy/.test(name) ? 0.6 : 0
 
 /** When a certificate was issued last, as far as it can be seen. */
 function successBefore ({ chain }: Scope, attempts: readonly Attempt[], anchor: Millis): Millis | undefined {
@@ -85,7 +86,7 @@ function watched (scope: Scope, snapshot: Snapshot): { object: KubeObject, relat
   for (const gateway of snapshot.byKind('Gateway')) add(gateway, 0.7)
   for (const service of snapshot.byKind('Service')) add(service, string(at(service.spec, 'type')) === 'LoadBalancer' ? 0.7 : service.metadata.namespace === namespace ? 0.3 : 0)
   for (const ingressClass of snapshot.byKind('IngressClass')) add(ingressClass, 0.6)
-  for (const workload of workloadsOf(snapshot)) add(workload, /cert-manager/.test(workload.metadata.name) ? 0.7 : 0)
+  for (const workload of workloadsOf(snapshot)) add(workload, relatedWorkload(workload.metadata.name))
   for (const config of snapshot.byKind('ConfigMap')) add(config, /ingress|nginx|traefik|haproxy|kong/.test(config.metadata.name) ? 0.7 : 0)
   for (const kind of ['PeerAuthentication', 'AuthorizationPolicy', 'CiliumNetworkPolicy', 'ValidatingAdmissionPolicy', 'ResourceQuota', 'LimitRange']) for (const object of snapshot.byKind(kind)) add(object, object.metadata.namespace === undefined || object.metadata.namespace === namespace ? 0.7 : 0.2)
   return list.filter(({ related }) => related > 0)
