@@ -83,9 +83,9 @@ function failureIn (text: Text, by: 'ca' | 'self-check'): Failure | undefined {
   const words = text.core.slice(0, 2_000)
   const common = { by, cite: text, words, address: text.problem?.ip ?? dialled(words) }
   // What a server sent back stands in quotes behind these words; it must not be read as a failure to connect.
-  const status = /wrong status code '(\d{3})'|invalid response from \S+(?: \[[^\]]*\])?: (\d{3})\b|returned (\d{3})\b|status code from http: \S+ .{0,20}(\d{3})/i.exec(words)
+  const status = /wrong status code '(\d{3})'|invalid response from \S+(?: \[[^\]]*\])?: (\d{3})\b|returned (\d{3})\b|\bstatus(?: code)?\b\D{0,12}(\d{3})\b|status code from http: \S+ .{0,20}(\d{3})/i.exec(words)
   if (status !== null) {
-    const code = Number(status[1] ?? status[2] ?? status[3] ?? status[4])
+    const code = Number(status.slice(1).find(digits => digits !== undefined))
     return { ...common, kind: code === 407 ? 'proxy' : code >= 300 && code < 400 ? 'redirect' : 'status', status: code }
   }
   if (/did not get expected response|invalid response from \S+(?: \[[^\]]*\])?: "|key authorization file|did not match this challenge|correct value not found/i.test(words)) {
@@ -198,6 +198,9 @@ export function saidByCa (match: string, rest: RuleRest): TextRule[] {
     }
   ]
 }
+
+/** The pattern of a status that the CA got: Boulder's way to say it (`Invalid response from URL: 404`), and that of other CAs (`HTTP status code 404`). */
+export const gotStatus = (codes: string): string => `(?:invalid response from \\S+(?: \\[[^\\]]*\\])?: |\\breturned |\\bstatus(?: code)?\\b[^0-9]{0,12})(?:${codes})\\b`
 
 /** A text of cert-manager's own check before the CA is asked. */
 export function selfCheckSays (match: string, rest: RuleRest): TextRule[] {

@@ -1,6 +1,6 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
 import { cdnOfAddress } from '../cdn-addresses.ts'
-import { claimName, http01Facts, readHttp01, saidByCa, selfCheckSays, settingOf } from '../http01.ts'
+import { claimName, gotStatus, http01Facts, readHttp01, saidByCa, selfCheckSays, settingOf } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
@@ -20,13 +20,13 @@ export default defineCause({
     'Exempt /.well-known/acme-challenge/ from the login, the client certificate or the allow-list; with edit-in-place, give the solver an Ingress of its own instead.'
   ],
   texts: [
-    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: 401|returned 401', { confidence: 'proven' }),
-    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: 403|returned 403', { confidence: 'likely' }),
+    ...saidByCa(gotStatus('401'), { confidence: 'proven' }),
+    ...saidByCa(gotStatus('403'), { confidence: 'likely' }),
     ...saidByCa('remote error: tls: (certificate required|bad certificate)', { confidence: 'likely' }),
     ...saidByCa('invalid response from .*(sign in|log ?in|single sign-on|keycloak|oauth2)', { confidence: 'possible' }),
     ...selfCheckSays("wrong status code '40[13]'", { confidence: 'likely' }),
     // nginx's answer when a client certificate is wanted and none comes; means it only where one is demanded.
-    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: (400|496)\\b', { confidence: 'possible' }),
+    ...saidByCa(gotStatus('400|496'), { confidence: 'possible' }),
     ...selfCheckSays("wrong status code '(400|496)'", { confidence: 'possible' }),
     ...selfCheckSays('remote error: tls: (certificate required|bad certificate)', { confidence: 'likely' })
   ],

@@ -1,5 +1,5 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { http01Facts, isGatewayStatus, readHttp01, saidByCa, selfCheckSays, solverClaim } from '../http01.ts'
+import { gotStatus, http01Facts, isGatewayStatus, readHttp01, saidByCa, selfCheckSays, solverClaim } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'routing' | 'solver' | 'probeFromOutside' | 'probeFromCluster'
@@ -19,7 +19,7 @@ export default defineCause({
     'Let the Service have a ready endpoint on port 8089, spoken to in plain HTTP (no backend-protocol HTTPS or GRPC), and let nothing stand between ingress and Pod.'
   ],
   texts: [
-    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: 5[01]\\d|returned 5[01]\\d', { confidence: 'proven' }),
+    ...saidByCa(gotStatus('5[01]\\d'), { confidence: 'proven' }),
     ...saidByCa('timeout (after connect|during (read|write))', { confidence: 'likely' }),
     ...saidByCa('http/2 over http', { confidence: 'proven' }),
     ...selfCheckSays("wrong status code '5[01]\\d'", { confidence: 'likely' })

@@ -1,6 +1,6 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
 import { cdnOfAddress } from '../cdn-addresses.ts'
-import { http01Facts, readHttp01, saidByCa, selfCheckSays } from '../http01.ts'
+import { gotStatus, http01Facts, readHttp01, saidByCa, selfCheckSays } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'addresses' | 'probeFromOutside' | 'probeFromCluster'
@@ -21,7 +21,7 @@ export default defineCause({
     'Or switch to DNS-01, which no proxy can disturb.'
   ],
   texts: [
-    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: 52\\d', { confidence: 'proven' }),
+    ...saidByCa(gotStatus('52\\d|530'), { confidence: 'proven' }),
     ...saidByCa('invalid response from .*(just a moment|attention required|cf-browser-verification|cdn-cgi/challenge|aes\\.js|incapsula|imunify360|sucuri|akamai|ddos-guard|acme-protocol)', { confidence: 'proven' }),
     ...selfCheckSays("wrong status code '52\\d'", { confidence: 'likely' }),
     ...selfCheckSays('but got: .*(just a moment|attention required|cf-browser|incapsula|aes\\.js)', { confidence: 'likely' })

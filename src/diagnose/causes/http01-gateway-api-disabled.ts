@@ -30,7 +30,9 @@ export default defineCause({
     if (seen?.solver !== 'gatewayHTTPRoute') return notApplicable
     const enabled = valueIn(controller)?.gatewayApiEnabled
     const routes = valueIn(solver)?.routes ?? []
-    if (enabled === false) return { is: 'found', confidence: 'likely', blanks: { state: 'switched off in cert-manager' }, because: routes.length > 1 ? ['controller', 'challenge', 'solver'] : ['controller', 'challenge'] }
+    // One route, made and still there: whoever made it sees what it made, by a switch that was not seen here.
+    const works = routes.length === 1 && seen.presented
+    if (enabled === false && !works) return { is: 'found', confidence: 'likely', blanks: { state: 'switched off in cert-manager' }, because: routes.length > 1 ? ['controller', 'challenge', 'solver'] : ['controller', 'challenge'] }
     // Without its informer cert-manager does not see its own routes and makes another at each check.
     if (routes.length > 3) return { is: 'found', confidence: 'likely', blanks: { state: 'not watched by cert-manager' }, because: ['solver', 'challenge'] }
     return enabled === true ? { is: 'ruled-out', by: ['controller'] } : notApplicable

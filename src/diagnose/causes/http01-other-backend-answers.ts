@@ -1,5 +1,5 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { claimName, hintOf, http01Facts, isForeignAnswer, readHttp01, saidByCa, selfCheckSays, solverClaim, winningRival } from '../http01.ts'
+import { claimName, gotStatus, hintOf, http01Facts, isForeignAnswer, readHttp01, saidByCa, selfCheckSays, solverClaim, winningRival } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
@@ -20,8 +20,8 @@ export default defineCause({
     'Where the site must own the whole host, use acme.cert-manager.io/http01-edit-in-place, or DNS-01.'
   ],
   texts: [
-    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: 4\\d\\d', { confidence: 'likely', unless: 'invalid response from \\S+( \\[[^\\]]*\\])?: (40[13]|426)\\b' }),
-    ...saidByCa('non-200 status code|returned 404', { confidence: 'likely', unless: 'returned (401|403|5\\d\\d)' }),
+    ...saidByCa(gotStatus('4\\d\\d'), { confidence: 'likely', unless: gotStatus('40[13]|426') }),
+    ...saidByCa('non-200 status code', { confidence: 'likely', unless: gotStatus('401|403|5\\d\\d') }),
     ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: "', { confidence: 'likely' }),
     ...saidByCa('did not match this challenge|correct value not found|keyauthorization does not match', { confidence: 'likely', unless: '(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
     ...selfCheckSays("wrong status code '(2|4)\\d\\d'", { confidence: 'possible', unless: "'(40[137]|426)'" }),

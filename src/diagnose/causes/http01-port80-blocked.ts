@@ -26,7 +26,9 @@ export default defineCause({
     ...saidByCa('dial tcp \\S+:80: (i/o timeout|connect: (connection|operation) timed out)', { confidence: 'proven', variant: 'timeout' }),
     ...saidByCa('connection refused', { confidence: 'proven', variant: 'refused', unless: ':443: connect|fetching https:' }),
     ...saidByCa('(network (is )?unreachable|no route to host)', { confidence: 'likely', variant: 'timeout', unless: 'fetching https:' }),
-    ...saidByCa('could not connect to validation target', { confidence: 'possible' })
+    // Other CAs say it in words of their own.
+    ...saidByCa('connect\\w*\\b.{0,40}\\btimed?[ -]?out|timed? ?out\\b.{0,20}\\bconnect(ing)?\\b', { confidence: 'likely', variant: 'timeout', unless: 'timeout (during|after) connect|https:|:443\\b|dns|lookup' }),
+    ...saidByCa('(unable|failed|not able) to (connect|reach)|(could|can) ?not (be )?(connect|reach)|connection failed', { confidence: 'possible', unless: 'fetching https:|:443\\b|dns|resolve|lookup' })
   ],
   related: ['http01-dns-points-elsewhere', 'http01-dns-ipv6-broken', 'http01-hairpin-blocked', 'http01-load-balancer-not-synced'],
 

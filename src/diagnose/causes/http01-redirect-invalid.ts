@@ -1,5 +1,5 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { http01Facts, readHttp01, saidByCa, selfCheckSays, settingOf } from '../http01.ts'
+import { gotStatus, http01Facts, readHttp01, saidByCa, selfCheckSays, settingOf } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
@@ -22,7 +22,7 @@ export default defineCause({
     ...saidByCa('redirect target', { confidence: 'proven' }),
     ...saidByCa('disallowed redirect status', { confidence: 'proven' }),
     ...saidByCa('invalid (hostname|host|port) in redirect|only domain names are supported, not ip addresses', { confidence: 'proven', unless: 'redirect target' }),
-    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: 3\\d\\d', { confidence: 'likely' }),
+    ...saidByCa(gotStatus('3\\d\\d'), { confidence: 'likely' }),
     ...selfCheckSays('stopped after \\d+ redirects', { confidence: 'proven' }),
     ...selfCheckSays("wrong status code '3\\d\\d'", { confidence: 'likely' }),
     ...selfCheckSays('response missing location header|failed to parse location header|unsupported protocol scheme', { confidence: 'likely' })

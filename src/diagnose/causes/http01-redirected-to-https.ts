@@ -1,5 +1,5 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { hintOf, http01Facts, isForeignAnswer, readHttp01, saidByCa, selfCheckSays, settingOf } from '../http01.ts'
+import { gotStatus, hintOf, http01Facts, isForeignAnswer, readHttp01, saidByCa, selfCheckSays, settingOf } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
@@ -24,7 +24,7 @@ export default defineCause({
     ...saidByCa('(fetching|get)[ "]+https:\\S+: (error getting validation data|connection refused|timeout|connection reset)', { confidence: 'likely' }),
     ...saidByCa('remote error: tls:', { confidence: 'likely', unless: 'certificate required|bad certificate|protocol version|handshake failure|unrecognized name|internal error' }),
     // 426 Upgrade Required: Kong's answer to plain HTTP where only https is a protocol of the route.
-    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: 426\\b', { confidence: 'likely' }),
+    ...saidByCa(gotStatus('426'), { confidence: 'likely' }),
     ...selfCheckSays("wrong status code '426'", { confidence: 'likely' }),
     ...selfCheckSays('remote error: tls:', { confidence: 'likely', unless: 'certificate required|bad certificate' }),
     ...selfCheckSays('server gave http response to https client|first record does not look like a tls handshake', { confidence: 'likely' }),
