@@ -139,13 +139,14 @@ export function startRecorder (options: RecorderOptions): Recorder {
           progress (version) { resourceVersion = version }
         })
         if (signal.aborted) return
-        if (ended.is === 'seen' && ended.value.ended === 'expired') break
+        // Not at once: a server that calls every version too old would be asked in a tight loop.
+        if (ended.is === 'seen' && ended.value.ended === 'expired') { await wait(1_000, signal); break }
         if (ended.is === 'unavailable') {
           tell(resource, ended)
           // Refused: the rule may come back or not; a list will tell.
           if (ended.fix !== undefined) { await wait(60_000, signal); break }
         }
-        // Servers that close at once would otherwise be asked in a tight loop.
+        // Nor those that close at once.
         await wait(ended.is === 'seen' ? 1_000 : pause, signal)
         if (ended.is !== 'seen') { pause = Math.min(pause * 2, 60_000); break }
       }

@@ -22,8 +22,10 @@ export async function copyStore (dataDir: string): Promise<{ dataDir: string, re
       // unless the log has begun anew.
       const before = await head(`${source}-wal`)
       await copyFile(source, join(copy, name), constants.COPYFILE_FICLONE)
-      if (before !== undefined) await copyFile(`${source}-wal`, join(copy, `${name}-wal`), constants.COPYFILE_FICLONE)
-      const after = await head(before === undefined ? `${source}-wal` : join(copy, `${name}-wal`))
+      const log = join(copy, `${name}-wal`)
+      if (before === undefined) await rm(log, { force: true })
+      else await copyFile(`${source}-wal`, log, constants.COPYFILE_FICLONE)
+      const after = await head(before === undefined ? `${source}-wal` : log)
       if (before === after) return { dataDir: copy, remove }
       if (left === 1) throw new Error('the store changes faster than it can be copied')
     }
