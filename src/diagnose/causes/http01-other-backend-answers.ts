@@ -24,7 +24,7 @@ export default defineCause({
     ...saidByCa('non-200 status code', { confidence: 'likely', unless: gotStatus('401|403|5\\d\\d') }),
     ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: "', { confidence: 'likely' }),
     ...saidByCa('did not match this challenge|correct value not found|keyauthorization does not match', { confidence: 'likely', unless: '(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
-    ...selfCheckSays("wrong status code '(2|4)\\d\\d'", { confidence: 'possible', unless: "'(40[137]|426)'" }),
+    ...selfCheckSays("wrong status code '(2|4)\\d\\d'", { confidence: 'possible', unless: "'(40[137]|426|470)'" }),
     ...selfCheckSays('did not get expected response', { confidence: 'likely', unless: 'but got: [\\w-]{20,44}(\\.[\\w-]{20,44}|\\.* ?\\(truncated\\))' })
   ],
   related: ['http01-ingress-class-mismatch', 'http01-ingress-host-conflict', 'http01-dns-points-elsewhere', 'http01-load-balancer-not-synced'],
@@ -49,7 +49,7 @@ export default defineCause({
       // Our own look at the path while the solver should answer makes one wrong answer two.
       const confirmed = reading.live && probe !== undefined
       // A wrong answer behind a forced HTTPS is that redirect's story first.
-      const redirected = !reading.asked && probe?.redirectedToHttps === true
+      const redirected = !reading.asked && (probe?.redirectedToHttps === true || (hintOf(facts, 'force-https') !== undefined && rival === undefined))
       if (redirected) return { is: 'found', confidence: 'possible', blanks: { how, who }, because: [best, ...support] }
       return { is: 'found', confidence: best.rule.confidence === 'possible' && (confirmed || entry !== undefined) ? 'likely' : best.rule.confidence, blanks: { how, who }, because: [best, ...more.slice(0, 1), ...support] }
     }

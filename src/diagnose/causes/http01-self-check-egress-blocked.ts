@@ -21,6 +21,8 @@ export default defineCause({
   texts: [
     ...selfCheckSays('proxyconnect tcp|proxy authentication required', { confidence: 'proven' }),
     ...selfCheckSays("wrong status code '407'", { confidence: 'proven' }),
+    // Azure Firewall's own status for what no rule allows to go out.
+    ...selfCheckSays("wrong status code '470'", { confidence: 'likely' }),
     ...selfCheckSays('operation not permitted|connect: permission denied', { confidence: 'likely' })
   ],
   related: ['http01-hairpin-blocked', 'http01-network-policy-blocks'],
