@@ -13,8 +13,8 @@ export const cluster: Section = {
   title: 'A large cluster: one diagnosis, and many incidents at once with shared looks (cluster and logs; probes off)',
   async run (options) {
     const size = {
-      failing: options.number('incidents', 50), certificates: options.number('certificates', 4_000), orders: options.number('orders', 1_000),
-      ingresses: options.number('ingresses', 1_500), events: options.number('events', 15_000), logMegabytes: options.number('log-megabytes', 150)
+      failing: options.number('incidents', 50), certificates: options.number('certificates', 10_000), orders: options.number('orders', 2_000),
+      ingresses: options.number('ingresses', 3_000), events: options.number('events', 50_000), logMegabytes: options.number('log-megabytes', 500)
     }
     const world = await startHelper<{ kubeconfig: string, now: number }>('world-process.ts', size)
     const client = kubernetesClient(world.ready.kubeconfig, { now: () => world.ready.now })
@@ -52,7 +52,8 @@ export const cluster: Section = {
       return [
         await measure(`first: ${size.certificates} Certificates, ${size.orders} Orders, ${size.ingresses} Ingresses, ${size.events} Events, ${size.logMegabytes} MB of log`, [0], 1, max => ({ text: 'under 5 s', met: max < 5_000 })),
         await measure('again, everything compiled', [1], 1, max => ({ text: 'under 5 s', met: max < 5_000 })),
-        await measure(`${size.failing} incidents, 4 side by side as the service does`, all, 4)
+        await measure(`${size.failing} incidents, 4 side by side as the service does`, all, 4),
+        await measure(`${size.failing} incidents, all at once`, all, all.length)
       ]
     } finally {
       await client.close()
