@@ -27,6 +27,8 @@ export interface Scope {
   urls: string[]
   /** Secrets of the namespace that the Certificate writes or reads. */
   secrets: Set<string>
+  /** Kinds of keystore (`jks`, `pkcs12`) that of all Certificates only the attempt's own asks for. */
+  keystores: Set<string>
   /** Names of the attempt, lower case, without `*.`. */
   names: Set<string>
   /** Names that other certificates ask for. */
@@ -81,6 +83,7 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
     tokens: new Set([...challenges.map(({ spec }) => string(fields(spec).token)), ...authorizationsOf(order).flatMap(({ tokens }) => tokens)].filter(token => token.length > 8)),
     urls: [string(at(order?.status, 'url')), string(at(order?.status, 'finalizeURL')), ...authorizationsOf(order).map(({ url }) => url), ...challenges.flatMap(({ spec }) => [string(fields(spec).url), string(fields(spec).authorizationURL)])].filter(url => url.length > 12),
     secrets: secretsOf(chain),
+    keystores: keystoresAlone(chain, snapshot),
     otherNames: otherNamesOf(snapshot, names),
     ...acmeHostOf(issuer),
     // Where the Challenge is gone, the issuer says which webhooks it can have used.
@@ -120,6 +123,12 @@ function secretsOf ({ certificate }: Chain): Set<string> {
   const { secretName, keystores } = fields(certificate?.spec)
   const passwords = Object.values(fields(keystores)).map(store => string(at(store, 'passwordSecretRef', 'name')))
   return new Set([string(secretName), ...passwords].filter(name => name !== ''))
+}
+
+function keystoresAlone ({ certificate }: Chain, snapshot: Snapshot): Set<string> {
+  const asked = (object: KubeObject | undefined): string[] => Object.keys(fields(fields(object?.spec).keystores))
+  const others = new Set(snapshot.byKind('Certificate').filter(other => other !== certificate).flatMap(asked))
+  return new Set(asked(certificate).filter(kind => !others.has(kind)))
 }
 
 function acmeHostOf (issuer: KubeObject | undefined): { acmeHost?: string } {

@@ -94,8 +94,9 @@ interface Start {
 
 function startingPoint ({ subject }: Observations, snapshot: Snapshot, namespace: string): Start {
   const { hint, tried } = subject
-  // What the alert names and nobody finds any more still stands in the logs.
-  const hinted = (kind: string): string | undefined => hint.kind === kind ? hint.name : tried.find(({ hint: other }) => other.kind === kind && (other.namespace ?? namespace) === namespace)?.hint.name
+  // What the alert names and nobody finds any more still stands in the logs; a bare `name` was tried as every kind.
+  const gone = tried.filter(({ hint: other, found }) => !found && (other.namespace ?? namespace) === namespace && tried.filter(({ hint: { name } }) => name === other.name).length === 1)
+  const hinted = (kind: string): string | undefined => hint.kind === kind ? hint.name : gone.find(({ hint: other }) => other.kind === kind)?.hint.name
   const place = hint.namespace ?? namespace
   // What the label names decides the attempt; what collect found beside it only helps.
   const find = (kind: string, ref: { name: string, uid?: string } | undefined): KubeObject | undefined => {

@@ -139,10 +139,19 @@ function hitsFor (cause: Cause, identifier: IdentifierCase, matched: Map<string,
   return (matched.get(cause.id) ?? []).filter(({ text }) => concerns(text) && distance(text, incident) <= width && !isOvercome(text, identifier, incident))
 }
 
+/** The certificate is issued and in its Secret: what went wrong on the way has been overcome. */
+function isFinished ({ facts: { certificate, order } }: Case): boolean {
+  if (certificate.is !== 'seen' || order.is !== 'seen') return false
+  const { ready, issuing } = certificate.value
+  return order.value.state === 'valid' && order.value.hasCertificate && ready?.status === 'True' && issuing?.status !== 'True'
+}
+
 /** cert-manager presents until it succeeds, and then no more: what failed before that is not why the attempt fails. */
-function isOvercome ({ wrapper, evidence, core }: Text, { facts: { challenge } }: IdentifierCase, { texts }: Case): boolean {
-  if (challenge.is !== 'seen' || !(challenge.value.presented || challenge.value.asked) || (evidence.source !== 'event' && evidence.source !== 'log')) return false
-  return wrapper === 'present' || (wrapper === 'log' && texts.some(other => other.wrapper === 'present' && other.evidence.source === 'event' && other.core === core))
+function isOvercome ({ wrapper, evidence, core }: Text, { facts: { challenge } }: IdentifierCase, incident: Case): boolean {
+  if (evidence.source !== 'event' && evidence.source !== 'log') return false
+  if (isFinished(incident)) return true
+  if (challenge.is !== 'seen' || !(challenge.value.presented || challenge.value.asked)) return false
+  return wrapper === 'present' || (wrapper === 'log' && incident.texts.some(other => other.wrapper === 'present' && other.evidence.source === 'event' && other.core === core))
 }
 
 /** How far a text lies from the anchor, in milliseconds; 0 for standing state. */

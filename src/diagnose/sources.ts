@@ -1,8 +1,8 @@
 import type { Source } from '../shared/types/common.ts'
 import type { Wrapper } from '../shared/types/case.ts'
 
-/** Every place in which the words of the CA or of cert-manager about an attempt may stand. */
-export const everywhere: Source[] = ['certificate', 'request', 'order', 'challenge', 'issuer', 'event', 'log', 'acme']
+/** Every place in which the words of the CA or of cert-manager about an attempt may stand; of an alert's annotations only what quotes them is a text. */
+export const everywhere: Source[] = ['certificate', 'request', 'order', 'challenge', 'issuer', 'event', 'log', 'acme', 'alert']
 
 /** As `everywhere`, and objects that are not part of the chain (Ingress, Pod, APIService …). */
 export const andObjects: Source[] = [...everywhere, 'object']

@@ -22,6 +22,7 @@ export default defineCause({
     { in: everywhere, match: 'looking up caa(?: for)? ?(?P<zone>[\\w.*-]*)|caa.{0,60}(lookup|query|response|record response).{0,60}(fail|error|timed? ?out|truncated|servfail|dnssec)', unless: 'prevents issuance', confidence: 'proven' },
     { in: everywhere, match: 'dnssec.{0,80}\\bcaa\\b.{0,60} for (?P<zone>[\\w-]+(\\.[\\w-]+)+)', unless: 'prevents issuance', confidence: 'proven' },
     { in: everywhere, match: '(dns problem|servfail|timed out|timeout|dnssec|refused)', when: { caa: true }, unless: 'prevents issuance|error finalizing order :: rechecking caa for', confidence: 'proven' },
+    { in: everywhere, match: 'servfail|timed out|timeout|dnssec|refused by|lookup', when: { problem: ['caa'] }, unless: 'prevents issuance|rechecking caa for|more identifiers failed', confidence: 'likely' },
     { in: everywhere, match: 'unable to (check|retrieve|look ?up|fetch|query|resolve|get|determine) caa|(error|fail\\w*|unable)( while| to)? (checking|retrieving|fetching|querying|resolving|check|retrieve|fetch|query|resolve) (the )?caa|caa (record )?(check|lookup|query|resolution) (has )?(failed|error|timed? ?out)', unless: 'self-check', confidence: 'proven' }
   ],
   related: ['acme-caa-forbids-issuer', 'dns01-dnssec-invalid', 'domain-delegation-broken'],

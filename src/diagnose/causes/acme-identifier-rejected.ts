@@ -29,6 +29,7 @@ export default defineCause({
     // An account that is good for other names only, in any CA's words.
     { in: everywhere, match: '\\b(domain|identifier|name|fqdn)\\b.{0,80}\\b(not (been )?(allowed|permitted|authori[sz]ed|(pre-?)?approved|delegated|enabled|(pre-?)?validated|verified|covered)|not in the (list|set)|(is|are|been) (blocked|banned|blacklisted|denied|restricted))\\b', unless: 'profile|caa|csr|too many|more than|limit|deactivated|common name|key authorization', when: { wrapper: ['order-create'] }, confidence: 'likely' },
     { in: everywhere, match: '\\bnot (authori[sz]ed|allowed|permitted|entitled|approved|validated)\\b.{0,60}\\b(domain|identifier|fqdn)\\b|\\b(invalid|malformed|illegal|unsupported|disallowed) (domain|dns name|hostname|host name|identifier)\\b|\\b(domain|identifier|tld)\\b.{0,40}\\b(unsupported|illegal|not (a )?valid)\\b|unsupported tld', unless: 'profile|caa|csr|contact|e-?mail|common name|key identifier|not(before|after)|too many|more than|limit', when: { wrapper: ['order-create'] }, confidence: 'likely' },
+    { in: everywhere, match: '\\b(does|do|may|can) ?not (allow|permit|contain|issue( certificates)? for)\\b.{0,24}\\b(dns ?names?|domain|identifier|fqdn|wildcard)', unless: 'csr|caa|common ?name|too many|more than', when: { wrapper: ['order-create', 'order-finalize'] }, confidence: 'likely' },
     // step-ca says the same of a wrong key authorization.
     { in: everywhere, match: 'will not issue certificates for the identifier', confidence: 'possible' }
   ],

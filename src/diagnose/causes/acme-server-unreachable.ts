@@ -24,7 +24,7 @@ export default defineCause({
     'Check that spec.acme.server of the issuer is the right address.'
   ],
   texts: [
-    { in: everywhere, match: 'lookup \\S+.{0,120}(no such host|server misbehaving|i/o timeout|temporary failure|no answer)|dial tcp: i/o timeout', unless: 'proxyconnect', confidence: 'proven', variant: 'dns' },
+    { in: everywhere, match: 'lookup \\S+.{0,120}(no such host|server misbehaving|i/o timeout|temporary failure|no answer)|dial tcp: (lookup|i/o timeout)', unless: 'proxyconnect', confidence: 'proven', variant: 'dns' },
     { in: everywhere, match: 'proxyconnect|proxy authentication required|\\b407 : |jws header parameter .url. incorrect|malformed http response', confidence: 'proven', variant: 'proxy' },
     { in: everywhere, match: '"https?://[^"]+": (forbidden|bad gateway|service unavailable|gateway timeout)|server gave http response to https client', confidence: 'likely', variant: 'proxy' },
     { in: everywhere, match: 'acme: nonce not found', confidence: 'possible', variant: 'proxy' },
