@@ -1,4 +1,6 @@
 import { appendFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
@@ -245,6 +247,29 @@ t.test('who has no more time goes with what came, and the last to go ends the re
   const third = asking(kubernetes, {}, { signal: nothing.signal })
   nothing.abort()
   t.match(await third.look, { is: 'unavailable', why: /in time/ })
+})
+
+t.test('a log that does not end in time is left with what came, and nobody goes on reading it', async t => {
+  const alarm = new AbortController()
+  const left = Promise.withResolvers<void>()
+  const server = createServer((_, response) => {
+    response.on('close', left.resolve)
+    response.write(line(1, 'web-tls begins'))
+  })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const { port } = server.address() as AddressInfo
+  const kubeconfig = JSON.stringify({ 'current-context': 'a', contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }], clusters: [{ name: 'a', cluster: { server: `http://127.0.0.1:${port}` } }], users: [{ name: 'a', user: {} }] })
+  const opened = openKubernetes({ kubeconfig }, { clock: { now: () => clock } })!
+  t.teardown(async () => {
+    await opened.close()
+    server.close()
+  })
+  // The time is up once the first line is here.
+  const hasty: KubernetesClient = { ...opened, log: (query, onChunk, options) => opened.log(query, chunk => { onChunk(chunk); alarm.abort() }, options) }
+  const logs = await readLogs(new Gathering(shareLooks(hasty, { now: () => clock }), alarm.signal), [controller], settings)
+  t.match(logs, [{ look: { is: 'seen', value: { lines: [{ text: /begins/ }], cut: 'time was up' } } }])
+  await left.promise
+  t.pass('the connection is closed')
 })
 
 t.test('more than 64 MB of logs are passed on, not kept', async t => {
