@@ -40,7 +40,7 @@ export function shareLogs (read: ReadLog, clock: Clock, keep: Millis): ReadLog {
 
   function hold (key: string, log: SharedLog, chunk: Buffer): void {
     if (kept.get(key) !== log) return
-    for (const [other, { ended }] of kept) if (ended && held + chunk.length > room) forget(other, kept.get(other)!)
+    for (const [oldKey, old] of kept) if (old.ended && held + chunk.length > room) forget(oldKey, old)
     // Those who are reading go on; who comes now reads for himself.
     if (held + chunk.length > room) { forget(key, log); return }
     log.chunks.push(chunk)
