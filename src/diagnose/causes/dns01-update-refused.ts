@@ -14,7 +14,7 @@ export default defineCause({
   ],
   related: ['dns01-nameserver-unreachable', 'clock-skew'],
   texts: [
-    { in: ['challenge', 'event', 'log', 'alert'], match: 'dns: bad (?:authentication|signature|key)|bad TSIG|BADKEY|BADSIG|TSIG (?:error|signature)', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'dns: bad (?:authentication|signature|key|algorithm)|DNS update failed: illegal base64|bad TSIG|BADKEY|BADSIG|TSIG (?:error|signature)', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'Server replied: (?:REFUSED|NOTAUTH|NOTZONE|YXDOMAIN|NXRRSET)', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'algorithm \\S+ is not supported|error decoding the provided TSIG secret|illegal base64 data.{0,40}TSIG', confidence: 'proven' }
   ]
