@@ -24,6 +24,7 @@ export default defineCause({
     { in: andObjects, match: 'unable to (validate against any (pod security policy|security context constraint)|admit pod)|podsecuritypolicy', confidence: 'proven', variant: 'pod-security' },
     { in: andObjects, match: '(exceeded|failed) quota', confidence: 'proven', variant: 'quota', unless: 'services? "|services\\.(nodeports|loadbalancers)|ingress(es)?\\S* "|count/(ingresses|services)|secrets? "|orders?\\.acme|certificaterequests?\\.' },
     { in: andObjects, match: '(minimum|maximum) (cpu|memory|ephemeral-storage) (usage|limit|request)|limit to request ratio', confidence: 'proven', variant: 'limit-range' },
+    { in: andObjects, match: '\\bpod "cm-acme-http-solver[^"]*" is invalid', confidence: 'proven' },
     { in: andObjects, match: 'pods "[^"]*" is forbidden', confidence: 'proven', variant: 'policy', unless: 'is forbidden: user "|being terminated|quota|violates podsecurity|unable to|(minimum|maximum) (cpu|memory)|limit to request' }
   ],
   related: ['http01-ingress-rejected', 'http01-solver-service-rejected', 'namespace-terminating', 'cert-manager-rbac-denied'],
@@ -33,8 +34,8 @@ export default defineCause({
     const seen = valueIn(solver)
     const names = { 'pod-security': 'the Pod security rules of the namespace', quota: 'its ResourceQuota', 'limit-range': 'its LimitRange', policy: 'an admission policy' } as const
     if (best !== undefined) {
-      const variant = best.rule.variant as keyof typeof names
-      return { is: 'found', confidence: best.rule.confidence, variant, blanks: { by: names[variant] }, because: [best, ...more.slice(0, 2)] }
+      const variant = best.rule.variant as keyof typeof names | undefined
+      return { is: 'found', confidence: best.rule.confidence, variant, blanks: { by: variant === undefined ? 'the API\'s own validation' : names[variant] }, because: [best, ...more.slice(0, 2)] }
     }
     const denied = denials(incident, identifier)
     const text = denied.find(item => deniedObject(item, seen) === 'Pod')

@@ -16,13 +16,17 @@ export default defineCause({
     { do: 'See the objects that are left.', run: 'kubectl -n {namespace} get certificate,certificaterequest,order,challenge' },
     'If the namespace should go, silence the alert. If it should stay, make it anew: a deletion cannot be taken back.'
   ],
-  texts: [{ in: andObjects, match: 'because it is being terminated|namespace .{1,80} is (being terminated|terminating)', confidence: 'proven' }],
+  texts: [
+    { in: andObjects, match: 'because it is being terminated|namespace .{1,80} is (being terminated|terminating)', confidence: 'proven' },
+    // The last thing that is said of one: nothing can be made where nothing is.
+    { in: andObjects, match: '^namespaces "[^"]*" not found', confidence: 'likely', when: { wrapper: ['present', 'log'] } }
+  ],
 
   examine ({ hits, namespace }) {
     const seen = valueIn(namespace)
     const [best, ...rest] = hits
     const terminating = seen?.phase === 'Terminating' || seen?.deletedAt !== undefined
-    if (best !== undefined) return { is: 'found', confidence: 'proven', blanks: {}, because: terminating ? [best, 'namespace'] : [best, ...rest.slice(0, 3)] }
+    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence === 'likely' && seen?.phase === 'Active' ? 'possible' : best.rule.confidence, blanks: {}, because: terminating ? [best, 'namespace'] : [best, ...rest.slice(0, 3)] }
     if (seen === undefined) return notApplicable
     return terminating ? { is: 'found', confidence: 'likely', blanks: {}, because: ['namespace'] } : { is: 'ruled-out', by: ['namespace'], because: `Namespace ${seen.name} is active.` }
   }
