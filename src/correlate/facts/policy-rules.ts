@@ -82,7 +82,8 @@ function peerMatches (view: Snapshot, policy: KubeObject, peer: Fields, { pod, a
   }
   if (peer.podSelector !== undefined && !selects(peer.podSelector, pod.labels)) return 'no'
   const namespace = view.find('Namespace', undefined, pod.namespace)
-  const labels = namespace === undefined ? new Map([['kubernetes.io/metadata.name', pod.namespace]]) : labelsOf(namespace)
+  // The API server gives every namespace its name as a label.
+  const labels = new Map([['kubernetes.io/metadata.name', pod.namespace], ...namespace === undefined ? [] : labelsOf(namespace)])
   if (selects(peer.namespaceSelector, labels)) return undecided
   return namespace === undefined ? 'unknown' : 'no'
 }
