@@ -67,8 +67,9 @@ export const fold = (text: string): string => text.replace(/\s+/g, ' ').trim()
 /** Quotes as programs print them: what escaped them once more or made them typographic on the way is taken back. */
 export const plainQuotes = (text: string): string => text.replaceAll(/\\+(?=["'])|[\u201C\u201D\u201E\u201F\u00AB\u00BB]|[\u2018\u2019\u201A\u201B]/g, (quote) => quote.startsWith('\\') ? '' : quote >= '\u2018' && quote <= '\u201B' ? "'" : '"')
 
-const urn = 'urn:(?:ietf:params:)?acme:error:'
-const problemStart = new RegExp(`(?:^|[\\s:;"(])(\\d{3}) (${urn}([A-Za-z0-9_-]+)): ?`, 'g')
+/** RFC 8555's, ACME v1's, and those of CAs with types of their own (`urn:keyon:params:acme:error:expired`). */
+const urn = 'urn:(?:[a-z0-9-]+:)?(?:params:)?acme:error:'
+const problemStart = new RegExp(`(?:^|[\\s:;"(])(?:(\\d{1,3}) )?(${urn}([A-Za-z0-9_-]+)): ?`, 'g')
 const bareStart = /^(\d{1,3}) (?:urn:\S*)?: ?/
 const identifierPattern = /authorization error for (\S+?): /i
 
@@ -88,7 +89,7 @@ export function problemsIn (text: string): AcmeProblem[] {
       const separated = index === 0 || /;\s*$/.test(bounded.slice(0, start.index + 1))
       if (!separated) return []
       const next = starts.slice(index + 1).find(other => /;\s*$/.test(bounded.slice(0, other.index + 1)))
-      return [problemOf({ status: Number(start[1]), type: start[3]!, identifier, text: bounded.slice(from, next?.index ?? Math.max(end, bounded.length)).replace(/;\s*$/, '') })]
+      return [problemOf({ ...start[1] === undefined ? {} : { status: Number(start[1]) }, type: start[3]!, identifier, text: bounded.slice(from, next?.index ?? Math.max(end, bounded.length)).replace(/;\s*$/, '') })]
     })
   }
   const { core, wrapper } = peelWrapper(bounded, 'object')

@@ -17,8 +17,8 @@ export default defineCause({
     { do: 'Start over: delete the old Order; a new attempt follows.', run: 'kubectl -n {namespace} delete order {order}', changes: true }
   ],
   texts: [
-    { in: everywhere, match: 'expired authorization|(order|authori[sz]ation) .{0,40}is expired|\\border (has|had|was) (already )?expired|no such (challenge|authorization|order)|no order for id|authorizations for these identifiers (not found|not valid|expired)', confidence: 'proven' },
-    { in: everywhere, match: 'authorization (has )?expired', when: { wrapper: withTheCa }, unless: 'expired authorization', confidence: 'proven' },
+    { in: everywhere, match: 'expired authorization|(order|authori[sz]ation) .{0,40}is expired|\\border (has|had|was) (already )?expired|\\b(order|authori[sz]ation) expired\\b|error:expired\\b|no such (challenge|authorization|order)|no order for id|authorizations for these identifiers (not found|not valid|expired)', confidence: 'proven' },
+    { in: everywhere, match: 'authorization has expired', when: { wrapper: withTheCa }, unless: 'expired authorization', confidence: 'proven' },
     { in: everywhere, match: 'authorization must be pending|challenge is not pending|authorization is (not pending|already)', unless: 'approv', confidence: 'likely' },
     { in: everywhere, match: '\\b404 urn:(ietf:params:)?acme:error:\\w+: .{0,40}\\b(challenge|authori[sz]ation|order)\\b.{0,60}(not found|not exist|unknown|no longer)', when: { wrapper: withTheCa }, unless: 'account|no such|page not found', confidence: 'proven' },
     { in: ['challenge'], match: 'error:malformed', unless: 'expired authorization|no such |notbefore|redundant|must be pending|jws|contact', confidence: 'possible' }
