@@ -83,12 +83,12 @@ function failureIn (text: Text, by: 'ca' | 'self-check'): Failure | undefined {
   const words = text.core.slice(0, 2_000)
   const common = { by, cite: text, words, address: text.problem?.ip ?? dialled(words) }
   // What a server sent back stands in quotes behind these words; it must not be read as a failure to connect.
-  const status = /wrong status code '(\d{3})'|invalid response from \S+(?: \[[^\]]*\])?: (\d{3})\b|returned (\d{3})\b|\bstatus(?: code)?\b\D{0,12}(\d{3})\b|status code from http: \S+ .{0,20}(\d{3})/i.exec(words)
+  const status = /wrong status code '(\d{3})'|invalid response from \S+(?: \[[^\]]*\])?: (\d{3})\b|returned (\d{3})\b|request failed: (\d{3})\b|\bstatus(?: code)?\b\D{0,12}(\d{3})\b|status code from http: \S+ .{0,20}(\d{3})/i.exec(words)
   if (status !== null) {
     const code = Number(status.slice(1).find(digits => digits !== undefined))
     return { ...common, kind: code === 407 ? 'proxy' : code >= 300 && code < 400 ? 'redirect' : 'status', status: code }
   }
-  if (/did not get expected response|invalid response from \S+(?: \[[^\]]*\])?: "|key authorization file|did not match this challenge|correct value not found/i.test(words)) {
+  if (/did not get expected response|invalid response from \S+(?: \[[^\]]*\])?: "|key authorization file|did not match this challenge|correct value not found|response too (large|small): received/i.test(words) || text.problem?.type === 'incorrectResponse') {
     return { ...common, kind: words.includes('(got "")') ? 'empty-body' : looksLikeToken(words) ? 'other-token' : 'wrong-body' }
   }
   const kind = connectionKinds.find(([pattern]) => pattern.test(words))?.[1]
@@ -100,7 +100,7 @@ function failureIn (text: Text, by: 'ca' | 'self-check'): Failure | undefined {
 const looksLikeToken = (words: string): boolean => /(got|!=) ["[][\w-]{43}\.[\w-]{43}["\]]|but got: [\w-]{20,24}\.* ?\(truncated\)|but got: [\w-]{40,44}\.[\w-]{40,44}/.test(words)
 
 const connectionKinds: readonly [RegExp, FailureKind][] = [
-  [/no such host|nxdomain|no valid (a|aaaa|ip)|could not resolve|server misbehaving|servfail|refused looking up|looking up (a|aaaa) for|lookup \S+( on \S+)?: /i, 'dns'],
+  [/no such host|nxdomain|name or service not known|unknown ?host|dns (name|query name) .{0,20}(not (exist|found)|unknown)|no valid (a|aaaa|ip)|could not resolve|server misbehaving|servfail|refused looking up|looking up (a|aaaa) for|lookup \S+( on \S+)?: /i, 'dns'],
   [/proxyconnect|proxy authentication required/i, 'proxy'],
   [/redirect/i, 'redirect'],
   [/remote error: tls|tls: |only speaks http, not tls|http response to https client|doesn't support tls|handshake failure/i, 'tls'],
@@ -200,7 +200,7 @@ export function saidByCa (match: string, rest: RuleRest): TextRule[] {
 }
 
 /** The pattern of a status that the CA got: Boulder's way to say it (`Invalid response from URL: 404`), and that of other CAs (`HTTP status code 404`). */
-export const gotStatus = (codes: string): string => `(?:invalid response from \\S+(?: \\[[^\\]]*\\])?: |\\breturned |\\bstatus(?: code)?\\b[^0-9]{0,12})(?:${codes})\\b`
+export const gotStatus = (codes: string): string => `(?:invalid response from \\S+(?: \\[[^\\]]*\\])?: |\\breturned |\\brequest failed: |\\bstatus(?: code)?\\b[^0-9]{0,12})(?:${codes})\\b`
 
 /** A text of cert-manager's own check before the CA is asked. */
 export function selfCheckSays (match: string, rest: RuleRest): TextRule[] {

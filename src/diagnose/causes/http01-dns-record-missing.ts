@@ -21,7 +21,9 @@ export default defineCause({
     ...saidByCa('nxdomain looking up (a|aaaa) for', { confidence: 'proven' }),
     // Also said when every address is a reserved one: proven only when public DNS is seen to be empty.
     ...saidByCa('no valid (a|aaaa) records found|no valid ip addresses found', { confidence: 'likely' }),
-    ...saidByCa('could not resolve url', { confidence: 'proven' })
+    ...saidByCa('could not resolve url', { confidence: 'proven' }),
+    // Resolvers of Go, Java and Python, which private CAs ask: the name is not known.
+    ...saidByCa('no such host|name or service not known|unknown ?host(exception)?\\b|dns (query )?name does not exist|nodename nor servname', { confidence: 'likely', unless: 'txt record|dns-01|_acme-challenge' })
   ],
   related: ['http01-cluster-dns-wrong', 'domain-delegation-broken', 'http01-dns-private-address'],
 

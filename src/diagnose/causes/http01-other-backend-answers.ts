@@ -1,6 +1,7 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
 import { claimName, gotStatus, hintOf, http01Facts, isForeignAnswer, readHttp01, saidByCa, selfCheckSays, solverClaim, winningRival } from '../http01.ts'
 import { valueIn } from '../reading.ts'
+import { everywhere } from '../sources.ts'
 
 type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
 
@@ -24,6 +25,9 @@ export default defineCause({
     ...saidByCa('non-200 status code', { confidence: 'likely', unless: gotStatus('401|403|5\\d\\d') }),
     ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: "', { confidence: 'likely' }),
     ...saidByCa('did not match this challenge|correct value not found|keyauthorization does not match', { confidence: 'likely', unless: '(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
+    // What other CAs say of a body that is not the key authorization: the standard's type for it, step-ca's word of policy, Vault's length limits.
+    { in: everywhere, match: '.', when: { problem: ['incorrectResponse'] }, unless: 'txt record|dns-01|_acme-challenge|(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]', confidence: 'likely' },
+    ...saidByCa('will not issue certificates for the identifier|http-01: response too (large|small)|(response|token|key ?authorization) .{0,12}\\b((did|does) not match|mismatch)', { confidence: 'likely', unless: 'txt record|dns-01|_acme-challenge|(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
     ...selfCheckSays("wrong status code '(2|4)\\d\\d'", { confidence: 'possible', unless: "'(40[137]|426|470)'" }),
     ...selfCheckSays('did not get expected response', { confidence: 'likely', unless: 'but got: [\\w-]{20,44}(\\.[\\w-]{20,44}|\\.* ?\\(truncated\\))' })
   ],

@@ -27,8 +27,9 @@ export default defineCause({
     ...saidByCa('connection refused', { confidence: 'proven', variant: 'refused', unless: ':443: connect|fetching https:' }),
     ...saidByCa('(network (is )?unreachable|no route to host)', { confidence: 'likely', variant: 'timeout', unless: 'fetching https:' }),
     // Other CAs say it in words of their own.
+    ...saidByCa('(^|: )timeout\\.?$', { confidence: 'likely', variant: 'timeout', unless: 'https:|dns' }),
     ...saidByCa('connect\\w*\\b.{0,40}\\btimed?[ -]?out|timed? ?out\\b.{0,20}\\bconnect(ing)?\\b', { confidence: 'likely', variant: 'timeout', unless: 'timeout (during|after) connect|https:|:443\\b|dns|lookup' }),
-    ...saidByCa('(unable|failed|not able) to (connect|reach)|(could|can) ?not (be )?(connect|reach)|connection failed', { confidence: 'possible', unless: 'fetching https:|:443\\b|dns|resolve|lookup' })
+    ...saidByCa('(unable|failed|not able) to (connect|reach)|(could|can) ?not (be )?(connect|reach)|connection failed|connection to \\S+ failed', { confidence: 'possible', unless: 'fetching https:|:443\\b|dns|resolve|lookup' })
   ],
   related: ['http01-dns-points-elsewhere', 'http01-dns-ipv6-broken', 'http01-hairpin-blocked', 'http01-load-balancer-not-synced'],
 

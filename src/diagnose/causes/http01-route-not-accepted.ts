@@ -1,6 +1,7 @@
 import { cannotTell, defineCause, notApplicable } from '../cause.ts'
 import { valueIn } from '../reading.ts'
 import { http01Facts, readHttp01 } from '../http01.ts'
+import { denials, deniedObject } from '../http01-denials.ts'
 import { andObjects } from '../sources.ts'
 
 /** Reasons that say that the Gateway has no fitting listener; the listener is then the noun. */
@@ -30,6 +31,8 @@ export default defineCause({
   examine ({ hits, solver, ...rest }) {
     const [best] = hits
     if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { reason: 'the API refuses it', parent: 'the API', detail: best.text.core.slice(0, 240) }, because: [best] }
+    const denied = denials(rest.case, rest.identifier).find(text => deniedObject(text, valueIn(solver)) === 'HTTPRoute')
+    if (denied !== undefined) return { is: 'found', confidence: 'proven', blanks: { reason: 'an admission policy refuses it', parent: 'the API', detail: denied.core.slice(0, 240) }, because: [denied] }
     const routes = valueIn(solver)?.routes ?? []
     if (routes.length === 0) return notApplicable
     const reading = readHttp01(rest)
