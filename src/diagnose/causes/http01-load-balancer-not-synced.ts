@@ -25,6 +25,8 @@ export default defineCause({
     { in: ['event', 'object'], match: 'error (syncing|ensuring|creating|updating) load ?balancer|failed to ensure load ?balancer', confidence: 'proven' },
     { in: ['event', 'object'], match: 'failed (build|deploy) model|(couldn\'t|could not|unable to) (auto-discover|resolve|find) (at least|any|the|suitable)?.{0,30}subnet', confidence: 'proven', when: { objectKind: ['Ingress', 'Service', 'Gateway'] } },
     { in: ['event', 'object'], match: 'no available ips?|failed to allocate ip|allocationfailed', confidence: 'likely', when: { objectKind: ['Service', 'Gateway'] } },
+    // What controllers of several makes call it when they leave an Ingress out of their configuration.
+    { in: ['event'], match: '(translation|apply|sync) ?(failed|aborted)|failed to (translate|apply|sync)\\b|synced failed|(updated|added)witherror|was not applied|^rejected: ', when: { objectKind: ['Ingress'] }, unless: 'taken by other', confidence: 'likely' },
     { in: ['event', 'object'], match: 'error obtaining endpoints|failed to (configure|program|update) (application gateway|nginx|haproxy|configuration)|error reloading nginx|configuration (file )?.{0,40}test failed', confidence: 'likely' }
   ],
   related: ['http01-ingress-class-mismatch', 'http01-port80-blocked', 'http01-dns-points-elsewhere'],
