@@ -192,7 +192,9 @@ export function ownerOfName (scope: Scope, place: string, time: Millis | undefin
 export function namesIn (scope: Pick<Scope, 'names' | 'otherNames'>, text: string): { own: string[], other: boolean } {
   const own = new Set<string>()
   let other = false
-  for (const [host] of text.toLowerCase().matchAll(/[a-z0-9_*-]+(?:\.[a-z0-9_-]+)+|\b[0-9a-f]*:[0-9a-f:]{2,}\b/g)) {
+  // Azure's addresses give the zone first and the record within it after.
+  const said = text.toLowerCase().replaceAll(/dnszones\/([a-z0-9.-]+)\/txt\/([a-z0-9_.*-]+)/g, '$2.$1')
+  for (const [host] of said.matchAll(/[a-z0-9_*-]+(?:\.[a-z0-9_-]+)+|\b[0-9a-f]*:[0-9a-f:]{2,}\b/g)) {
     const plain = host.replace(/^(?:_acme-challenge|\*)\./, '')
     if (scope.names.has(plain)) own.add(plain)
     else if (scope.otherNames.has(plain)) other = true

@@ -108,14 +108,17 @@ export function compareFindings (a: Finding, b: Finding): number {
 
 /**
  * Orders the findings of one identifier: first what nothing else explains, then the rest.
- * A root that is only `possible` explains nothing.
+ * A root that is only `possible` explains nothing, and what is said of the clean-up nothing
+ * that went wrong before it.
  */
 export function rank (findings: readonly Finding[]): { leading: Finding[], explained: Finding[] } {
   const sorted = [...findings].sort(compareFindings)
   const roots = sorted.filter(({ confidence }) => confidence !== 'possible')
-  const isExplained = (finding: Finding): boolean => roots.some(root => root !== finding && (finding.afterwards && !root.afterwards || names(root).some(name => explains[name]?.some(explained => names(finding).includes(explained)))))
+  const isExplained = (finding: Finding): boolean => roots.some(root => root !== finding && (finding.afterwards === root.afterwards ? accountsFor(root, finding) : finding.afterwards))
   return { leading: sorted.filter(finding => !isExplained(finding)), explained: sorted.filter(isExplained) }
 }
+
+const accountsFor = (root: Finding, finding: Finding): boolean => names(root).some(name => explains[name]?.some(explained => names(finding).includes(explained)))
 
 const explainable = new Set(Object.values(explains).flat())
 
@@ -125,7 +128,7 @@ export const isSymptom = (finding: Finding): boolean => finding.confidence !== '
 /** Those of `wider` that explain something in `found` and are not known there yet. */
 export function rootsOf (wider: readonly Finding[], found: readonly Finding[]): Finding[] {
   const isNew = ({ cause: { id }, identifier, confidence }: Finding): boolean => confidence !== 'possible' && !found.some(known => known.cause.id === id && known.identifier === identifier && known.confidence !== 'possible')
-  return wider.filter(root => isNew(root) && found.some(symptom => symptom.identifier === root.identifier && names(root).some(name => explains[name]?.some(explained => names(symptom).includes(explained)))))
+  return wider.filter(root => isNew(root) && found.some(symptom => symptom.identifier === root.identifier && accountsFor(root, symptom)))
 }
 
 /** Who wrote a cause for this site knows it better than the catalogue does. */

@@ -32,7 +32,7 @@ export default defineCause({
     if (txt.is !== 'seen' || txt.value.state === 'unknown') {
       return best === undefined ? notApplicable : { is: 'found', confidence: best.rule.confidence === 'possible' ? 'possible' : 'likely', variant: 'none', blanks: { lacking: 'the authoritative servers' }, because: [best] }
     }
-    const { state, servers, expected } = txt.value
+    const { state, servers, expected, foreignDigests } = txt.value
     // What the CA and the self-check ask are the authoritative servers; a resolver only repeats them.
     const authoritative = servers.filter(({ vantage, failure }) => vantage === 'authoritative' && failure === undefined)
     const asked = authoritative.length > 0 ? authoritative : servers.filter(({ vantage, failure }) => vantage === 'public' && failure === undefined)
@@ -51,7 +51,8 @@ export default defineCause({
     // The record is taken away after a failure, so its absence now says little about then.
     const gone = challenge.is === 'seen' && !challenge.value.presented
     if (gone && best === undefined) return notApplicable
-    if (state === 'other-values' && lacking.every(({ values }) => values.length > 0)) return { is: 'ruled-out', by: ['txt'], because: 'The servers answer with other TXT values.' }
+    // A value that is no digest, an SPF policy say, comes of a wildcard record: nobody's challenge stands there.
+    if (state === 'other-values' && foreignDigests.length > 0 && lacking.every(({ values }) => values.length > 0)) return { is: 'ruled-out', by: ['txt'], because: 'The servers answer with other TXT values.' }
     return { is: 'found', confidence: best?.rule.confidence === 'proven' && !gone ? 'proven' : 'likely', variant: 'none', blanks: { lacking: names }, because: best === undefined ? ['txt'] : [best, 'txt'] }
   }
 })
