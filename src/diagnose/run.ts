@@ -140,10 +140,11 @@ function hitsFor (cause: Cause, identifier: IdentifierCase, matched: Map<string,
 }
 
 /** The certificate is issued and in its Secret: what went wrong on the way has been overcome. */
-function isFinished ({ facts: { certificate, order } }: Case): boolean {
-  if (certificate.is !== 'seen' || order.is !== 'seen') return false
+function isFinished ({ facts: { certificate, request, order } }: Case): boolean {
+  if (certificate.is !== 'seen') return false
   const { ready, issuing } = certificate.value
-  return order.value.state === 'valid' && order.value.hasCertificate && ready?.status === 'True' && issuing?.status !== 'True'
+  const issued = order.is === 'seen' ? order.value.state === 'valid' && order.value.hasCertificate : request.is === 'seen' && request.value.ready?.status === 'True'
+  return issued && ready?.status === 'True' && issuing?.status !== 'True'
 }
 
 /** cert-manager presents until it succeeds, and then no more: what failed before that is not why the attempt fails. */

@@ -20,7 +20,7 @@ export default defineCause({
   texts: [{ in: everywhere, match: 'no configured challenge solvers can be used|no configured challenge solver|failed to determine a valid solver configuration', unless: 'may not specify more than one|parentref', confidence: 'proven' }],
   related: ['wildcard-needs-dns01', 'issuer-solver-invalid'],
 
-  examine ({ hits, solverChoice, issuer, order, identifier }) {
+  examine ({ hits, solverChoice, issuer, order, identifier, case: { identifiers } }) {
     const choice = valueIn(solverChoice)
     const offered = valueIn(order)?.authorizations.find(item => item.identifier === identifier.name && item.wildcard === identifier.wildcard)?.challengeTypes
     const wanted = choice?.challengeType?.toLowerCase()
@@ -29,6 +29,9 @@ export default defineCause({
       ? `The CA offers only ${offered.join(', ')} for it (the authorization may be older than the solver).`
       : choice?.considered.filter(({ fits }) => !fits).slice(0, 3).map(({ index, type, why: reason }) => `Solver ${index} (${type}): ${reason}.`).join(' ') || 'The issuer has no solver for it.'
     const [best] = hits
+    // What the CA offered is gone with the Order: cert-manager's word stands, unless another of its names explains it.
+    const allFit = identifiers.every(({ facts }) => facts.solverChoice.is === 'seen' && facts.solverChoice.value.chosen !== undefined)
+    if (best !== undefined && allFit && valueIn(order) === undefined) return { is: 'found', confidence: 'likely', blanks: { why: 'By its names one of them would fit, so the CA must have offered another type, or the issuer was changed since.' }, because: [best, ...hits.slice(1, 3)] }
     if (choice?.chosen !== undefined && !offeredElse) return { is: 'ruled-out', by: ['solverChoice'], because: `Solver ${choice.chosen} of the issuer fits ${identifier.name}.` }
     // A wildcard whose solvers nobody could see may as well lack DNS-01.
     const confidence = choice === undefined && identifier.wildcard ? 'likely' : 'proven'
