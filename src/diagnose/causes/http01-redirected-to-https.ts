@@ -42,7 +42,7 @@ export default defineCause({
     const settings: Citation<Facts>[] = setting === undefined && hint === undefined ? [] : ['routing']
 
     const [best] = reading.asked ? hits.filter(({ text }) => text.wrapper !== 'self-check') : hits
-    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence === 'possible' && redirecting !== undefined ? 'likely' : best.rule.confidence, blanks: { how: reading.failure?.status === 426 ? 'plain HTTP gives 426' : 'the TLS handshake fails', where }, because: [best, ...settings] }
+    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence === 'possible' && (redirecting !== undefined || setting !== undefined || hint?.kind === 'force-https') ? 'likely' : best.rule.confidence, blanks: { how: reading.failure?.status === 426 ? 'plain HTTP gives 426' : 'the TLS handshake fails', where }, because: [best, ...settings] }
     if (reading.servedOutside && reading.outside?.redirectedToHttps === true) return { is: 'ruled-out', by: ['probeFromOutside'], because: 'The redirect to HTTPS leads to the right answer.' }
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
     if (reading.ca !== undefined && !['tls', 'redirect', 'status', 'wrong-body', 'other', 'closed'].includes(reading.ca.kind)) return notApplicable
