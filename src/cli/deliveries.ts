@@ -1,6 +1,7 @@
 import { loadConfig } from '../shared/config/load.ts'
 import { TriageError } from '../shared/errors.ts'
-import { deliveryStore, type Delivery } from '../shared/store/deliveries.ts'
+import { deliveryStore } from '../shared/store/deliveries.ts'
+import type { Delivery } from '../shared/store/delivery-row.ts'
 import type { DeliveryState } from '../shared/store/schema.ts'
 import { openStore } from '../shared/store/store.ts'
 

@@ -3,10 +3,11 @@ import type { Logger } from 'pino'
 import { jsonPoster, type JsonPoster } from '../shared/clients/json-post.ts'
 import type { Route } from '../shared/clients/route.ts'
 import type { Config } from '../shared/config/config.ts'
-import type { Delivery, DeliveryStore } from '../shared/store/deliveries.ts'
+import type { DeliveryStore } from '../shared/store/deliveries.ts'
+import type { Delivery } from '../shared/store/delivery-row.ts'
 import type { Clock, Millis } from '../shared/types/common.ts'
 import { findingOf } from './story.ts'
-import type { DeliveryMetrics } from './outbox.ts'
+import type { DeliveryMetrics } from './reach.ts'
 import type { Finding } from './finding.ts'
 
 /** The body of our own webhook (schemas/outgoing-webhook.schema.json). */

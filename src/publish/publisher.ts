@@ -5,7 +5,7 @@ import type { AuditStore } from '../shared/store/audit.ts'
 import type { DeliveryState } from '../shared/store/schema.ts'
 import { startWriteBack, type WriteBack, type WriteBackOptions } from './annotations/write-back.ts'
 import { startDeliveries, type Deliveries, type DeliveriesOptions } from './deliveries.ts'
-import type { DeliveryMetrics } from './outbox.ts'
+import type { DeliveryMetrics } from './reach.ts'
 import { interactionRoutes, startSocketMode } from './slack/interactivity.ts'
 
 export interface PublisherOptions extends Omit<DeliveriesOptions, 'metrics' | 'store'> {

@@ -1,5 +1,5 @@
 import type { KnownBlock } from '@slack/web-api'
-import type { Candidate, Delivery, DigestEntry } from '../shared/store/deliveries.ts'
+import type { Candidate, Delivery, DigestEntry } from '../shared/store/delivery-row.ts'
 import type { Finding } from './finding.ts'
 import type { SlackMessage } from './message.ts'
 import { issuerOf } from './routing.ts'

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Config } from '../shared/config/config.ts'
-import type { Delivery, DeliveryStore } from '../shared/store/deliveries.ts'
+import type { DeliveryStore } from '../shared/store/deliveries.ts'
+import type { Delivery } from '../shared/store/delivery-row.ts'
 import type { IncidentTable } from '../shared/store/schema.ts'
 import { closeFinding, isOpen, makeFinding, type Finding, type FindingInput, type FindingState } from './finding.ts'
 import type { SlackMessage } from './message.ts'

@@ -6,7 +6,7 @@ import { replayDirectory, type ReplayResult } from '../../src/cli/replay-case.ts
 import { makeFinding, type FindingInput, type FindingState } from '../../src/publish/finding.ts'
 import { renderRoot, renderThread, type RenderedMessage } from '../../src/publish/slack/render.ts'
 import { renderDigest, renderPage } from '../../src/publish/storm.ts'
-import type { Delivery, DigestEntry } from '../../src/shared/store/deliveries.ts'
+import type { Delivery, DigestEntry } from '../../src/shared/store/delivery-row.ts'
 
 /**
  * What people read, as files: the message as JSON, and beside it as a phone shows it. After a
