@@ -28,7 +28,10 @@ const listedOnPage = 100
 /** What people and programs read: incidents, causes, and both as JSON. Read-only. */
 export async function pages (app: FastifyInstance, { config, store, clock, deliveries }: PagesOptions): Promise<void> {
   const authenticate = buildAuthenticate({ tokens: config.pages.tokens, basic: [] })
-  app.addHook('onRequest', async (request, reply) => { admit(request, reply) })
+  app.addHook('onRequest', async (request, reply) => {
+    admit(request, reply)
+    if (Object.values(request.query as object).some(value => typeof value !== 'string')) throw new TriageError('BAD_REQUEST', { why: 'a parameter is given twice' })
+  })
 
   app.get('/page.css', async (_request, reply) => reply.header('content-type', 'text/css; charset=utf-8').header('cache-control', 'max-age=3600').send(pageStyle))
 

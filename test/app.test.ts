@@ -94,7 +94,7 @@ t.test('addresses and their refusals', async t => {
   for (const [url, status] of [
     ['/', 200], ['/causes', 200], ['/page.css', 200], ['/incidents.json?limit=1&state=open', 200], ['/causes/acme-rate-limited', 200],
     ['/incidents/none', 404], ['/incidents/none.json', 404], ['/incidents/..%2f..%2fetc', 404], ['/causes/none', 404],
-    ['/incidents.json?limit=0', 400], ['/incidents.json?after=x', 400], ['/incidents.json?state=bad', 400]
+    ['/incidents.json?limit=0', 400], ['/incidents.json?after=x', 400], ['/incidents.json?state=bad', 400], ['/incidents.json?limit=1&limit=2', 400], ['/incidents/none/case.tar?look=a&look=b', 400]
   ] as const) t.equal((await get(url, bearer)).statusCode, status, url)
   const first = await get('/?token=page-token')
   t.equal(first.statusCode, 200)
