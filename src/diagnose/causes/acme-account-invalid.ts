@@ -31,7 +31,7 @@ export default defineCause({
     { in: everywhere, match: 'invalid request signing key|badpublickey|badsignaturealgorithm', unless: 'csr', confidence: 'proven' },
     { in: everywhere, match: 'jws verification error', unless: 'external account|eab', confidence: 'likely' },
     // The CA refuses at newOrder with `unauthorized`: a matter of the account, unless the text names another.
-    { in: everywhere, match: '.', when: { wrapper: ['order-create', 'account'], problem: ['unauthorized'] }, unless: 'acmev1|profile|external account|eab|\\bh?mac\\b|replaced|identifier|domain|lacks sufficient', confidence: 'likely' },
+    { in: everywhere, match: '.', when: { wrapper: ['order-create', 'account'], problem: ['unauthorized'] }, unless: 'acmev1|profile|external account|eab|\\bh?mac\\b|replaced|identifier|domain|\\bsans?\\b|wildcard|high[- ]risk|lacks sufficient', confidence: 'likely' },
     { in: everywhere, match: 'lacks sufficient authorization', when: { wrapper: withTheCa }, unless: 'authorization error for|verify eab', confidence: 'possible' }
   ],
   related: ['acme-eab-rejected'],

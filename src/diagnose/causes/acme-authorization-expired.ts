@@ -21,6 +21,7 @@ export default defineCause({
     { in: everywhere, match: 'authorization has expired', when: { wrapper: withTheCa }, unless: 'expired authorization', confidence: 'proven' },
     { in: everywhere, match: 'authorization must be pending|challenge is not pending|authorization is (not pending|already)', unless: 'approv', confidence: 'likely' },
     { in: everywhere, match: '\\b404 urn:(ietf:params:)?acme:error:\\w+: .{0,40}\\b(challenge|authori[sz]ation|order)\\b.{0,60}(not found|not exist|unknown|no longer)', when: { wrapper: withTheCa }, unless: 'account|no such|page not found', confidence: 'proven' },
+    { in: everywhere, match: '\\b4(04|10) urn:\\S+ .{0,60}\\b(challenge|authori[sz]ation|order)\\b.{0,60}(purged|expir\\w+|deleted|removed|gone|any ?more|cleaned up)', when: { wrapper: withTheCa }, unless: 'account|no such|(order|authori[sz]ation) expired|expired authorization', confidence: 'proven' },
     { in: ['challenge'], match: 'error:malformed', unless: 'expired authorization|no such |notbefore|redundant|must be pending|jws|contact', confidence: 'possible' }
   ],
   related: ['order-orphaned', 'cert-manager-queue-saturated'],

@@ -23,9 +23,9 @@ export default defineCause({
   texts: [
     { in: everywhere, match: 'service busy', when: { notWrapper: ofOthers }, confidence: 'proven' },
     { in: everywhere, match: 'down for maintenance', when: { wrapper: withTheCa }, confidence: 'proven' },
-    { in: everywhere, match: '\\b50\\d urn:(ietf:params:)?acme:error:', unless: 'access_denied|invalid_key|not enough funds|service busy|policy|\\bcsr\\b|(validat|verif)\\w+ eab|\\beab\\b.{0,30}(invalid|not |bound|expired)|external account (binding|key)|\\bduration\\b|notafter|\\bttl\\b|not (allowed|authori[sz]ed|permitted)', confidence: 'proven' },
+    { in: everywhere, match: '\\b50\\d urn:(ietf:params:)?acme:error:', unless: 'access_denied|invalid_key|not enough funds|service busy|policy|dns names?\\b|\\bcsr\\b|(validat|verif)\\w+ eab|\\beab\\b.{0,30}(invalid|not |bound|expired)|external account (binding|key)|\\bduration\\b|notafter|\\bttl\\b|not (allowed|authori[sz]ed|permitted)', confidence: 'proven' },
     { in: everywhere, match: 'could not communicate with va|secondary validation rpc failed|insufficient remote perspectives|sct embedding', confidence: 'proven' },
-    { in: everywhere, match: '.', when: { problem: ['serverInternal'] }, unless: 'access_denied|invalid_key|not enough funds|could not communicate|rpc failed|sct embedding|maintenance|policy|\\bcsr\\b|(validat|verif)\\w+ eab|\\beab\\b.{0,30}(invalid|not |bound|expired)|external account (binding|key)|\\bduration\\b|notafter|\\bttl\\b|not (allowed|authori[sz]ed|permitted)', confidence: 'likely' },
+    { in: everywhere, match: '.', when: { problem: ['serverInternal'] }, unless: 'access_denied|invalid_key|not enough funds|could not communicate|rpc failed|sct embedding|maintenance|policy|dns names?\\b|\\bcsr\\b|(validat|verif)\\w+ eab|\\beab\\b.{0,30}(invalid|not |bound|expired)|external account (binding|key)|\\bduration\\b|notafter|\\bttl\\b|not (allowed|authori[sz]ed|permitted)', confidence: 'likely' },
     { in: everywhere, match: 'server failure at resolver|networking error looking up', confidence: 'likely' },
     { in: everywhere, match: 'acme server fatal error', confidence: 'likely' },
     // No problem document: the CA's front server. Between here and it only who breaks TLS open could say so.

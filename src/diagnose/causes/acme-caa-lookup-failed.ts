@@ -1,6 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { valueIn } from '../reading.ts'
-import { everywhere } from '../sources.ts'
+import { everywhere, withTheCa } from '../sources.ts'
 
 /** The name was validated, and then the CA could not find out whether CAA allows it; without an answer it must refuse. */
 export default defineCause({
@@ -22,6 +22,7 @@ export default defineCause({
     { in: everywhere, match: 'looking up caa(?: for)? ?(?P<zone>[\\w.*-]*)|caa.{0,60}(lookup|query|response|record response).{0,60}(fail|error|timed? ?out|truncated|servfail|dnssec)', unless: 'prevents issuance', confidence: 'proven' },
     { in: everywhere, match: 'dnssec.{0,80}\\bcaa\\b.{0,60} for (?P<zone>[\\w-]+(\\.[\\w-]+)+)', unless: 'prevents issuance', confidence: 'proven' },
     { in: everywhere, match: '(dns problem|servfail|timed out|timeout|dnssec|refused)', when: { caa: true }, unless: 'prevents issuance|error finalizing order :: rechecking caa for', confidence: 'proven' },
+    { in: everywhere, match: '\\bcaa\\b', when: { wrapper: withTheCa, problem: ['dns', 'serverInternal', 'connection'] }, unless: 'prevents issuance|rechecking caa for|more identifiers failed|rpc failed|looking up caa', confidence: 'likely' },
     { in: everywhere, match: 'servfail|timed out|timeout|dnssec|refused by|lookup', when: { problem: ['caa'] }, unless: 'prevents issuance|rechecking caa for|more identifiers failed', confidence: 'likely' },
     { in: everywhere, match: 'unable to (check|retrieve|look ?up|fetch|query|resolve|get|determine) caa|(error|fail\\w*|unable)( while| to)? (checking|retrieving|fetching|querying|resolving|check|retrieve|fetch|query|resolve) (the )?caa|caa (record )?(check|lookup|query|resolution) (has )?(failed|error|timed? ?out)', unless: 'self-check', confidence: 'proven' }
   ],

@@ -16,7 +16,9 @@ export default defineCause({
   texts: [
     { in: everywhere, match: 'error:(invalidcontact|invalidemail|unsupportedcontact)|validating contact', confidence: 'proven' },
     { in: everywhere, match: 'contact email|contact scheme|too many contacts|unable to parse email address|invalid (contact|e-?mail)', when: { wrapper: withTheCa }, unless: 'csr', confidence: 'proven' },
-    { in: everywhere, match: '\\b(contact|e-?mail)( address)?\\b.{0,60}\\b(not (a )?valid|not (allowed|supported|accepted)|malformed|forbidden|rejected|required)\\b', when: { wrapper: ['account', 'issuer'] }, unless: 'csr', confidence: 'likely' }
+    { in: everywhere, match: '\\b(contact|e-?mail)( address)?\\b.{0,60}\\b(not (a )?valid|not (allowed|supported|accepted)|malformed|forbidden|rejected|required)\\b', when: { wrapper: ['account', 'issuer'] }, unless: 'csr', confidence: 'likely' },
+    // At registration a malformed request that speaks of contact or mail means the contact.
+    { in: everywhere, match: '\\b(contacts?|e-?mail|mailto|mx record)\\b', when: { wrapper: ['account', 'issuer'], problem: ['malformed', 'invalidContact', 'unsupportedContact'] }, unless: 'csr|contact (us|support|your|the)|external account|\\beab\\b', confidence: 'likely' }
   ],
   related: ['acme-account-invalid']
 })

@@ -22,6 +22,7 @@ export default defineCause({
     { in: everywhere, match: 'key size not supported|(ecdsa )?curve .{1,40} not allowed|public key is forbidden|key divisible by', when: { wrapper: ['order-finalize', 'log', 'request', 'certificate'] }, unless: 'signing key', confidence: 'proven' },
     { in: everywhere, match: 'csr does not specify same identifiers|mismatch on number of|missing order dns|csr.{0,60}(do(es)? not match|differ)', confidence: 'proven' },
     { in: everywhere, match: 'csr contains|must-staple|error parsing certificate request|unable to parse csr|at least one identifier is required', unless: 'common ?name', confidence: 'proven' },
+    { in: everywhere, match: '\\b(unauthori[sz]ed|missing|unexpected|extra|additional) (dns )?names?\\b', when: { wrapper: ['order-finalize'] }, confidence: 'likely' },
     // Any other complaint about the request itself, where nothing but the request is handed in.
     { in: everywhere, match: '\\b(csr|certificate (signing )?request)\\b.{0,60}\\b(invalid|weak|not (be|part of|in the|included|allowed|supported|valid|permitted|acceptable)|rejected|must|mismatch|unsupported|malformed|wrong)\\b', unless: 'badcsr|caa|common ?name.{0,40}(long|64|exceed)|duration|not(after|before)|denied by|approv', when: { wrapper: ['order-finalize'] }, confidence: 'likely' }
   ],

@@ -14,6 +14,6 @@ export default defineCause({
     { do: 'Read the address for lifting the pause in the text of the Order (whoever has it can lift the pause, so do not post it).', run: 'kubectl -n {namespace} get order {order} -o jsonpath="{.status.reason}"' },
     { do: 'When the old fault is repaired and the pause is lifted, start a new attempt.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
   ],
-  texts: [{ in: everywhere, match: 'temporarily prevented from requesting certificates|sfe/v1/unpause', confidence: 'proven' }],
+  texts: [{ in: everywhere, match: 'temporarily prevented from requesting certificates|sfe/v1/unpause', confidence: 'proven' }, { in: everywhere, match: '\\b(is|are|been|was) paused\\b|\\bunpause\\b', when: { problem: ['rateLimited', 'unauthorized'] }, unless: 'temporarily prevented|unpause\\?jwt', confidence: 'likely' }],
   related: ['acme-rate-limited']
 })

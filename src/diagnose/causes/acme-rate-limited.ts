@@ -13,7 +13,7 @@ const limits: Record<string, string> = {
   'requests-per-second': 'too many requests in a short time',
   other: 'a limit of the CA'
 }
-const named = 'too many certificates|too many failed authorizations|too many new orders|too many (new )?registrations|service busy|temporarily prevented|consecutive'
+const named = 'too many certificates|too many failed authorizations|too many new orders|too many (new )?registrations|service busy|temporarily prevented|consecutive|\\bpaused\\b|unpause'
 
 /**
  * The CA refuses to work for a while. Only the CA's own text counts: a full history on our side
