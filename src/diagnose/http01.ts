@@ -118,6 +118,12 @@ function dialled (words: string): string | undefined {
   return match?.[1] ?? match?.[2]
 }
 
+/** The host of the last URL that was fetched, when a redirect had led to another than the name. */
+export function strayedTo (words: string, name: string): string | undefined {
+  const host = [...words.matchAll(/(?:\bget "|\bfetching )https?:\/\/([^/\s":]+)/gi)].at(-1)?.[1]?.toLowerCase()
+  return host === undefined || host === name.toLowerCase() ? undefined : host
+}
+
 /**
  * A probe's outcome as a failure. What it says of content counts only while the solver should answer:
  * a minute later the path gives 404 on the healthiest of clusters.

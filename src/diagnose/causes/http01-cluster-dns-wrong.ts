@@ -1,5 +1,5 @@
 import { cannotTell, defineCause, notApplicable, type Citation } from '../cause.ts'
-import { http01Facts, readHttp01, selfCheckSays } from '../http01.ts'
+import { http01Facts, readHttp01, selfCheckSays, strayedTo } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'addresses' | 'probeFromOutside' | 'probeFromCluster'
@@ -27,7 +27,8 @@ export default defineCause({
 
   examine ({ hits, addresses, ...rest }) {
     const reading = readHttp01(rest)
-    if (reading.asked) return notApplicable
+    // The host of a redirect is not the name.
+    if (reading.asked || (reading.selfCheck !== undefined && strayedTo(reading.selfCheck.words, rest.identifier.name) !== undefined)) return notApplicable
     const seen = valueIn(addresses)
     const [best] = hits
     if (seen === undefined || seen.publicState === 'unknown') {

@@ -1,5 +1,5 @@
 import { cannotTell, defineCause, notApplicable } from '../cause.ts'
-import { http01Facts, isPublicCa, readHttp01, saidByCa } from '../http01.ts'
+import { http01Facts, isPublicCa, readHttp01, saidByCa, strayedTo } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 /** Nobody in public DNS knows an address for the name, so neither the CA nor a visitor can find the server. */
@@ -30,7 +30,8 @@ export default defineCause({
   examine ({ hits, addresses, issuer, ...rest }) {
     const seen = valueIn(addresses)
     const reading = readHttp01(rest)
-    const [best] = hits
+    // The host of a redirect is not the name.
+    const [best] = hits.filter(({ text }) => strayedTo(text.core, rest.identifier.name) === undefined)
     if (best !== undefined) {
       // The same words are used when every address is a reserved one.
       if (seen !== undefined && seen.publicAddresses.length > 0 && seen.publicAddresses.every(({ class: kind }) => kind !== 'public')) return { is: 'ruled-out', by: ['addresses'], because: 'Public DNS does give an address, though a private one.' }
@@ -39,7 +40,7 @@ export default defineCause({
       return { is: 'found', confidence: since ? 'likely' : empty ? 'proven' : best.rule.confidence, blanks: { what: since ? 'the CA found none; by now there is one' : 'the CA says so' }, because: seen === undefined ? [best] : [best, 'addresses'] }
     }
     if (seen === undefined) {
-      const text = reading.selfCheck?.kind === 'dns' && /no such host/i.test(reading.selfCheck.words) ? reading.selfCheck.cite : undefined
+      const text = reading.selfCheck?.kind === 'dns' && strayedTo(reading.selfCheck.words, rest.identifier.name) === undefined && /no such host/i.test(reading.selfCheck.words) ? reading.selfCheck.cite : undefined
       if (typeof text === 'object') return { is: 'found', confidence: 'possible', blanks: { what: 'the cluster finds none; public DNS could not be asked' }, because: [text] }
       return addresses.is === 'unavailable' && reading.failure?.kind === 'dns' ? cannotTell(`addresses: ${addresses.why}`) : notApplicable
     }

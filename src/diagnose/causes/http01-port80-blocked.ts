@@ -59,7 +59,9 @@ export default defineCause({
     const { failure } = reading
     if (failure === undefined || !['timeout', 'refused', 'unreachable'].includes(failure.kind)) return notApplicable
     const variant = failure.kind === 'refused' ? 'refused' : 'timeout'
-    const because: [Citation<Facts>, ...Citation<Facts>[]] = [failure.cite, ...closed === undefined ? [] : ['routing' as const]]
+    // The self-check met the same.
+    const twice = failure.by === 'outside' && reading.selfCheck !== undefined && reading.selfCheck.kind === failure.kind ? [reading.selfCheck.cite] : []
+    const because: [Citation<Facts>, ...Citation<Facts>[]] = [failure.cite, ...twice, ...closed === undefined ? [] : ['routing' as const]]
     if (failure.by === 'outside') return { is: 'found', confidence: seen === undefined || seen.publicAddresses.some(({ ownedBy }) => ownedBy !== undefined) ? 'likely' : 'possible', variant, blanks: { address: failure.address ?? address, how: variant }, because }
     // From inside alone a closed port and a missing way back look the same.
     return { is: 'found', confidence: closed === undefined ? 'possible' : 'likely', variant, blanks: { address: failure.address ?? address, how: variant }, because }

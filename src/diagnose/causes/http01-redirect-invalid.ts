@@ -1,5 +1,5 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { gotStatus, http01Facts, readHttp01, saidByCa, selfCheckSays, settingOf } from '../http01.ts'
+import { gotStatus, http01Facts, isConnectFailure, readHttp01, saidByCa, selfCheckSays, settingOf, strayedTo } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
@@ -39,6 +39,10 @@ export default defineCause({
     const location = hops.map(hop => hop.location).find(item => item !== undefined)
     if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { where: best.text.problem?.detail.slice(0, 160) ?? best.text.core.slice(-160) }, because: [best, ...own] }
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
+    // It is the host of the redirect that cannot be found or reached.
+    const lost = reading.ca ?? reading.selfCheck
+    const stray = lost === undefined ? undefined : strayedTo(lost.words, rest.identifier.name)
+    if (lost !== undefined && stray !== undefined && (lost.kind === 'dns' || isConnectFailure(lost))) return { is: 'found', confidence: 'likely', blanks: { where: `${stray} ${lost.kind === 'dns' ? 'does not resolve' : 'does not answer'}` }, because: [lost.cite, ...own] }
     if (reading.ca !== undefined && reading.ca.kind !== 'other' && reading.ca.kind !== 'status') return notApplicable
     if (probe !== undefined) return { is: 'found', confidence: 'likely', blanks: { where: location ?? 'see the probe' }, because: [probe === reading.outside ? 'probeFromOutside' : 'probeFromCluster', ...own] }
 
