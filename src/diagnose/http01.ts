@@ -100,15 +100,15 @@ function failureIn (text: Text, by: 'ca' | 'self-check'): Failure | undefined {
 const looksLikeToken = (words: string): boolean => /(got|!=) ["[][\w-]{43}\.[\w-]{43}["\]]|but got: [\w-]{20,24}\.* ?\(truncated\)|but got: [\w-]{40,44}\.[\w-]{40,44}/.test(words)
 
 const connectionKinds: readonly [RegExp, FailureKind][] = [
-  [/no such host|nxdomain|name or service not known|unknown ?host|dns (name|query name) .{0,20}(not (exist|found)|unknown)|no valid (a|aaaa|ip)|could not resolve|server misbehaving|servfail|refused looking up|looking up (a|aaaa) for|lookup \S+( on \S+)?: /i, 'dns'],
-  [/proxyconnect|proxy authentication required/i, 'proxy'],
+  [/no such host|nxdomain|temporary failure in name resolution|name or service not known|unknown ?host|dns (name|query name) .{0,20}(not (exist|found)|unknown)|no valid (a|aaaa|ip)|could not resolve|server misbehaving|servfail|refused looking up|looking up (a|aaaa) for|lookup \S+( on \S+)?: /i, 'dns'],
+  [/proxyconnect|socks connect|proxy authentication required/i, 'proxy'],
   [/redirect/i, 'redirect'],
   [/remote error: tls|tls: |only speaks http, not tls|http response to https client|doesn't support tls|handshake failure/i, 'tls'],
   [/timeout (after connect|during (read|write))/i, 'slow'],
   [/timeout during connect|i\/o timeout|client\.timeout exceeded|deadline exceeded|timed out/i, 'timeout'],
   [/connection refused/i, 'refused'],
-  [/connection reset|error reading http response body|failed to read response body/i, 'reset'],
-  [/network (is )?unreachable|no route to host/i, 'unreachable'],
+  [/connection reset|broken pipe|error reading http response body|failed to read response body/i, 'reset'],
+  [/network (is )?unreachable|no route to host|host is (down|unreachable)|cannot assign requested address/i, 'unreachable'],
   [/\beof\b|empty reply|error getting validation data/i, 'closed']
 ]
 

@@ -21,7 +21,7 @@ export default defineCause({
   ],
   texts: [
     ...selfCheckSays('lookup \\S+( on \\S+)?: no such host', { confidence: 'possible' }),
-    ...selfCheckSays('lookup \\S+( on \\S+)?: (server misbehaving|.*i/o timeout|.*connection refused|no answer)', { confidence: 'possible' })
+    ...selfCheckSays('lookup \\S+( on \\S+)?: (server misbehaving|.*i/o timeout|.*connection refused|no answer|temporary failure in name resolution)', { confidence: 'possible' })
   ],
   related: ['http01-dns-record-missing', 'http01-hairpin-blocked', 'http01-dns-resolution-failed'],
 
@@ -34,7 +34,7 @@ export default defineCause({
     if (seen === undefined || seen.publicState === 'unknown') {
       if (best === undefined) return notApplicable
       // A resolver that does not answer at all needs no comparison.
-      const silent = /lookup \S+ on \S+: .*(i\/o timeout|connection refused)/i.test(best.text.core)
+      const silent = /lookup \S+( on \S+)?: .*(i\/o timeout|connection refused|temporary failure)/i.test(best.text.core)
       return silent ? { is: 'found', confidence: 'possible', blanks: { inside: 'no answer', outside: 'an answer that could not be looked at' }, because: [best] } : cannotTell('public DNS could not be asked, so there is nothing to compare with')
     }
     if (seen.publicState !== 'ok') return best === undefined && !seen.split ? notApplicable : { is: 'ruled-out', by: ['addresses'], because: 'Public DNS has no answer either.' }

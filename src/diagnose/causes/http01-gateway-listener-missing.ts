@@ -37,6 +37,10 @@ export default defineCause({
     const gateways = facts.gateways.filter(({ namespace, name }) => wanted.includes(`${namespace}/${name}`))
     if (gateways.length === 0) return notApplicable
     const listening = gateways.some(gateway => gateway.listeners.some(listener => isPlain(listener) && covers(listener.hostname, host)))
+    // There is one, and the controller could not open it.
+    const fitting = gateways.flatMap(({ listeners }) => listeners).filter(listener => isPlain(listener) && covers(listener.hostname, host))
+    const shut = fitting.every(({ conditions }) => conditions.some(isShut)) ? fitting.flatMap(({ name, conditions }) => conditions.filter(isShut).map(({ type, reason, message }) => `listener ${name} is ${type === 'Conflicted' ? 'in conflict' : `not ${type}`}: ${message || reason || 'no reason given'}`)) : []
+    if (shut.length > 0 && reading.failure !== undefined) return { is: 'found', confidence: 'likely', blanks: { gateway: `Gateway ${gateways[0]!.namespace}/${gateways[0]!.name}`, detail: shut[0]! }, because: ['routing', reading.failure.cite] }
     if (listening) return { is: 'ruled-out', by: ['routing'] }
     const [gateway] = gateways
     // Some controllers map a listener on another port to 80 at their front.
@@ -45,6 +49,7 @@ export default defineCause({
   }
 })
 
+const isShut = ({ type, status }: Gateway['conditions'][number]): boolean => type === 'Conflicted' ? status === 'True' : (type === 'Accepted' || type === 'Programmed') && status === 'False'
 const isPlain = ({ port, protocol }: Gateway['listeners'][number]): boolean => port === 80 && protocol === 'HTTP'
 const otherHost = ({ listeners }: Gateway, host: string): boolean => listeners.some(listener => isPlain(listener) && !covers(listener.hostname, host))
 function covers (pattern: string | undefined, host: string): boolean {

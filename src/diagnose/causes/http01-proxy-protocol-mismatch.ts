@@ -21,7 +21,7 @@ export default defineCause({
   ],
   texts: [
     ...selfCheckSays('": eof$|: eof\\b', { confidence: 'possible', unless: 'get "https:' }),
-    ...selfCheckSays('connection reset by peer|unexpected eof|server closed idle connection|malformed http response', { confidence: 'possible' }),
+    ...selfCheckSays('connection reset by peer|broken pipe|unexpected eof|server closed idle connection|malformed http response', { confidence: 'possible' }),
     { in: ['log'], match: 'broken header: ".{0,200}" while reading proxy protocol', confidence: 'likely' },
     { in: ['log'], match: 'proxy protocol.{0,60}(invalid|missing|no) (header|signature)', confidence: 'likely' }
   ],

@@ -19,7 +19,7 @@ export default defineCause({
     'With HTTP_PROXY: add the domains to NO_PROXY, or let the proxy reach them.'
   ],
   texts: [
-    ...selfCheckSays('proxyconnect tcp|proxy authentication required', { confidence: 'proven' }),
+    ...selfCheckSays('proxyconnect tcp|socks connect tcp|proxy authentication required', { confidence: 'proven' }),
     ...selfCheckSays("wrong status code '407'", { confidence: 'proven' }),
     // Azure Firewall's own status for what no rule allows to go out.
     ...selfCheckSays("wrong status code '470'", { confidence: 'likely' }),
