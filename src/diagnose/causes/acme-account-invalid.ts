@@ -28,10 +28,11 @@ export default defineCause({
     { in: everywhere, match: 'account blocked ::|not enough funds|billing_profiles', confidence: 'proven' },
     { in: everywhere, match: 'must agree to terms|terms of service (have|has) changed|provided agreement url|agreementrequired|useractionrequired', confidence: 'proven' },
     { in: everywhere, match: 'disableaccountkeygeneration.{0,60}secret was not found|account private key is invalid|acme private key in .{1,80} is not of type', confidence: 'proven' },
-    { in: everywhere, match: 'invalid request signing key|badpublickey|badsignaturealgorithm', unless: 'csr', confidence: 'proven' },
+    { in: everywhere, match: 'invalid request signing key|badpublickey|badsignaturealgorithm', unless: 'csr', when: { notWrapper: ['order-finalize'] }, confidence: 'proven' },
     { in: everywhere, match: 'jws verification error', unless: 'external account|eab', confidence: 'likely' },
+    { in: everywhere, match: '\\bjws\\b.{0,60}signature|signature.{0,60}\\b(jws|account)\\b|\\bnew key\\b|key is already in use', when: { wrapper: ['order-create', 'account', 'issuer'] }, unless: 'external account|\\beab\\b|\\binner\\b|binding|nonce|jws verification error', confidence: 'likely' },
     // The CA refuses at newOrder with `unauthorized`: a matter of the account, unless the text names another.
-    { in: everywhere, match: '.', when: { wrapper: ['order-create', 'account'], problem: ['unauthorized'] }, unless: 'acmev1|profile|external account|eab|\\bh?mac\\b|replaced|identifier|domain|\\bsans?\\b|wildcard|high[- ]risk|lacks sufficient', confidence: 'likely' },
+    { in: everywhere, match: '.', when: { wrapper: ['order-create', 'account'], problem: ['unauthorized'] }, unless: 'acmev1|profile|external account|eab|\\bh?mac\\b|replaced|identifier|domain|\\bsans?\\b|binding|hostname|fqdn|\\b(cap|quota|allowance|limit|maximum)\\b.{0,60}\\b(reached|exceeded|used up|exhausted)|\\b(reached|exceeded|exhausted|used up)\\b.{0,60}\\b(cap|quota|allowance|limit)\\b|wildcard|high[- ]risk|lacks sufficient', confidence: 'likely' },
     { in: everywhere, match: 'lacks sufficient authorization', when: { wrapper: withTheCa }, unless: 'authorization error for|verify eab', confidence: 'possible' }
   ],
   related: ['acme-eab-rejected'],

@@ -23,6 +23,8 @@ export default defineCause({
     { in: everywhere, match: 'csr does not specify same identifiers|mismatch on number of|missing order dns|csr.{0,60}(do(es)? not match|differ)', confidence: 'proven' },
     { in: everywhere, match: 'csr contains|must-staple|error parsing certificate request|unable to parse csr|at least one identifier is required', unless: 'common ?name', confidence: 'proven' },
     { in: everywhere, match: '\\b(unauthori[sz]ed|missing|unexpected|extra|additional) (dns )?names?\\b', when: { wrapper: ['order-finalize'] }, confidence: 'likely' },
+    { in: everywhere, match: '.', when: { wrapper: ['order-finalize'], problem: ['badPublicKey'] }, unless: '\\bjws\\b|signing key', confidence: 'proven' },
+    { in: everywhere, match: '\\b(public |private )?key( type| size| length| usage)?\\b|\\b(identifiers?|subject|extensions?|sans?|template|curve|signature algorithm)\\b', when: { wrapper: ['order-finalize'], problem: ['malformed', 'unauthorized'] }, unless: 'caa|authori[sz]ations?\\b|account|\\bjws\\b|expired|limit|\\bnonce\\b|common ?name|duration|validity|notafter|not ready|order.s status', confidence: 'likely' },
     // Any other complaint about the request itself, where nothing but the request is handed in.
     { in: everywhere, match: '\\b(csr|certificate (signing )?request)\\b.{0,60}\\b(invalid|weak|not (be|part of|in the|included|allowed|supported|valid|permitted|acceptable)|rejected|must|mismatch|unsupported|malformed|wrong)\\b', unless: 'badcsr|caa|common ?name.{0,40}(long|64|exceed)|duration|not(after|before)|denied by|approv', when: { wrapper: ['order-finalize'] }, confidence: 'likely' }
   ],

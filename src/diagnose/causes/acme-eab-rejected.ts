@@ -23,6 +23,7 @@ export default defineCause({
     { in: ['issuer', 'event', 'log'], match: 'failed to register acme account:? ?.{0,20}secrets? "[^"]+" not found', confidence: 'proven' },
     { in: everywhere, match: 'access_denied.{0,10}invalid_key|access_denied_invalid_key', confidence: 'likely' },
     { in: everywhere, match: '\\bh?mac( key| secret)?\\b.{0,40}\\b(expired|invalid|revoked|unknown|wrong|disabled|mismatch|not (found|valid|active|recogni[sz]ed)|does not|failed)', when: { wrapper: withTheCa }, confidence: 'likely' },
+    { in: everywhere, match: '\\binner jws\\b|\\bbinding\\b', when: { wrapper: ['account', 'issuer', 'order-create'], problem: ['malformed', 'unauthorized', 'externalAccountRequired'] }, confidence: 'likely' },
     // Whatever a CA says of the binding that did not work, as long as it does not speak of itself.
     { in: everywhere, match: '(\\beab\\b|external account).{0,80}(\\bnot\\b|fail|disabled|deactivated|inactive|expired|revoked|bound to|mismatch|unknown|wrong|incorrect|used up|exhausted)|(error|fail\\w*|unable|cannot|invalid|wrong|unknown|expired|mismatch|verif\\w+).{0,60}(\\beab\\b|external account)', unless: 'time[d]?[ -]?out|unavailable|database|connection|awaiting|deadline', when: { wrapper: withTheCa }, confidence: 'likely' }
   ],

@@ -16,7 +16,7 @@ export default defineCause({
     { do: 'Change the names; that starts a new attempt by itself.', run: 'kubectl -n {namespace} edit certificate {certificate}', changes: true }
   ],
   texts: [
-    { in: everywhere, match: 'cannot contain more than \\d+ (dns )?(identifiers|names|domains)|too many (dns )?(identifiers|names|domains|sans)\\b', when: { notWrapper: ofOthers }, confidence: 'proven' },
+    { in: everywhere, match: 'cannot contain more than \\d+ (dns )?(identifiers|names|domains)|too many (dns |domain )?(identifiers|names|domains|sans?)\\b', when: { notWrapper: ofOthers }, confidence: 'proven' },
     { in: everywhere, match: 'cumulative length of all identifier|identifier count is not at minimum|(maximum|max) (number|count) of (identifiers|names|sans|domains)', confidence: 'proven' },
     { in: everywhere, match: '(more than|at most|maximum( of)?|limit( of)?|up to|exceeds) \\d+ (dns |domain |host ?)?(identifiers|names|domains|sans|subject)\\b|(number|count|amount) of (dns |domain |host ?)?(identifiers|names|domains|sans)\\b[\\w ():]{0,24}(exceed|greater|above|larger|limit|too (high|large|many))', when: { wrapper: withTheCa }, unless: 'certificates (per|for)|per (week|day|hour)', confidence: 'likely' }
   ],
