@@ -17,7 +17,7 @@ export default defineCause({
   related: ['dns01-not-propagated', 'dns01-zone-not-found'],
   texts: [
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'Found recursive CNAME record to \\S+ when looking up|CNAME (?:loop|recursion)', confidence: 'proven' },
-    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('too many (?:CNAMEs?|aliases|redirect\\w*)|CNAMEs?\\b.{0,24}\\b(?:too (?:long|deep|many)|loops?|circular|cycl\\w+|exceed\\w*)|(?:circular|endless|infinite|cyclic)\\b.{0,16}\\bCNAME'), confidence: 'likely', when: { wrapper: withTheCa } },
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('too many (?:CNAMEs?|aliases|redirect\\w*)|CNAMEs?\\b.{0,24}\\b(?:too (?:long|deep|many)|loops?|circular|cycl\\w+|exceed\\w*)|(?:circular|endless|infinite|cyclic)\\b.{0,16}\\bCNAME|\\b(?:CNAMEd?|alias(?:ed)?)\\b.{0,120}\\b(?:not exist|non-?existent|NXDOMAIN|dangling|not resolve|unresolvable)\\b'), confidence: 'likely', when: { wrapper: withTheCa } },
     // Beside a CNAME nothing else may stand (RFC 1034): the provider refuses the TXT record.
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?P<taken>RRSet of type TXT with DNS name \\S+ is not permitted as it conflicts|CNAME record with (?:the same name|that (?:host|name)) already exists|cnameResourceRecordSetConflict|either one CNAME resource record set|IN TXT: Conflicts with pre-existing RRset|CNAMEs? (?:records? )?(?:can ?not|can\'t|must not|may not) (?:share|co-?exist)|(?:conflicts?|clash\\w*|exclusive) with (?:an? |the )?(?:existing |other )?CNAME)', confidence: 'likely', when: { wrapper: ['present', 'log', 'cleanup'] } }
   ],

@@ -23,7 +23,7 @@ export default defineCause({
     { do: 'When it resolves again, start a new attempt.', run: 'cmctl renew {certificate} -n {namespace}', changes: true }
   ],
   texts: [
-    { in: everywhere, match: 'looking up \\w+ for (?P<zone>[^\\s:,;]+)[^;]{0,80}not authoritative|lame (delegation|server)', confidence: 'likely' },
+    { in: everywhere, match: 'looking up \\w+ for (?P<zone>[^\\s:,;]+)[^;]{0,80}not authoritative|lame (delegation|server)|\\bdomain \\S+ has no (?:\\w+ )?name ?servers?\\b', confidence: 'likely' },
     { in: everywhere, match: 'looking up \\w+ for (?P<zone>[^\\s:,;]+)[^;]{0,80}no reachable authority', confidence: 'possible' }
   ],
   related: ['http01-dns-resolution-failed', 'http01-dns-record-missing', 'dns01-nameserver-failing'],
