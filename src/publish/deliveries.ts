@@ -107,7 +107,7 @@ export async function startDeliveries (options: DeliveriesOptions): Promise<Deli
     const now = clock.now()
     if (latest - now > clockStep) {
       log.warn({ seconds: Math.round((latest - now) / 1000) }, 'the clock was set back: what waits keeps its wait')
-      await store.clockSetBack(latest - now)
+      await store.clockSetBack()
     }
     latest = now
     const { threshold, window } = config.slack.storm

@@ -8,6 +8,8 @@ import { createInterface } from 'node:readline'
 import { sql } from 'kysely'
 import t from 'tap'
 import { openStore, type Store, type StoreSettings } from '../../src/shared/store/store.ts'
+import { deliveryStore } from '../../src/shared/store/deliveries.ts'
+import { never } from '../../src/shared/store/delivery-row.ts'
 import type { IncomingNotification } from '../../src/shared/store/intake.ts'
 import type { LookResult } from '../../src/shared/store/incidents.ts'
 import type { RecordedState } from '../../src/shared/types/observations.ts'
@@ -78,6 +80,35 @@ function suite (name: string, open: (settings: Partial<StoreSettings>) => Promis
       t.match(await store.jobs.depth(), { due: 0, next: clock.now() + minute })
       for (const each of again.filter(({ id }) => id !== lost.id)) await store.jobs.finish(each)
       t.match(await store.jobs.depth(), { due: 0 })
+    })
+
+    await t.test('a clock that is set back makes no wait longer', async t => {
+      clock.advance(minute)
+      const [waits] = await store.jobs.claim(5, minute)
+      await store.jobs.retry(waits!, clock.now() + 5 * minute, 'the API was down')
+      const [opened] = (await store.intake.accept(notification({ fingerprint: 'clock', certificate: 'clock' }))).opened
+      const key = { incident: opened!, kind: 'slack-thread', target: 'C9', wanted: 1 }
+      const deliveries = deliveryStore(store.context)
+      await deliveries.insert([{ ...key, uniqueKey: 'clock-soon' }, { ...key, uniqueKey: 'clock-later', runAt: clock.now() + 5 * minute }, { ...key, uniqueKey: 'clock-never', runAt: never }])
+      const { run_at: wanted } = (await deliveries.byKey('clock-later'))!
+
+      clock.advance(-60 * minute)
+      t.match(await store.jobs.claim(5, minute), [{ incident_id: opened, run_at: clock.now() }], 'what was due is due')
+      t.same(await store.jobs.depth(), { due: 0, next: clock.now() + 5 * minute }, 'what waits five minutes waits five minutes')
+      await store.jobs.requestLook(opened!)
+      await deliveries.clockSetBack()
+      await deliveries.clockSetBack()
+      t.same((await deliveries.due('C9', 5)).map(row => row.unique_key), ['clock-soon'])
+      t.equal((await deliveries.byKey('clock-later'))!.run_at, wanted - 60 * minute, 'twice changes nothing')
+      t.equal((await deliveries.byKey('clock-never'))!.run_at, never)
+
+      clock.advance(5 * minute)
+      const again = await store.jobs.claim(5, minute)
+      t.same(new Set(again.map(({ incident_id: id }) => id)), new Set([opened, waits!.incident_id]), 'the five minutes are over, and so is the lease')
+      for (const each of again) await store.jobs.finish(each)
+      clock.advance(60 * minute)
+      for (const each of await store.jobs.claim(5, minute)) await store.jobs.finish(each)
+      await store.context.database.deleteFrom('delivery').where('target', '=', 'C9').execute()
     })
 
     await t.test('a look and what follows from it', async t => {

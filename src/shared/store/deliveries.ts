@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
 import type { Millis } from '../types/common.ts'
-import { insertDeliveries, never, readDelivery, rootKey, type Delivery, type DeliveryPatch, type DeliveryPayload, type NewDelivery } from './delivery-row.ts'
+import { insertDeliveries, readDelivery, rootKey, type Delivery, type DeliveryPatch, type DeliveryPayload, type NewDelivery } from './delivery-row.ts'
 import { digestStore, type DigestStore } from './digests.ts'
 import { showRevision } from './incident-book.ts'
 import type { Database, DeliveryState, DeliveryTable, IncidentTable } from './schema.ts'
 import type { StoreContext } from './store.ts'
 import { clean } from './text.ts'
+import { keepWaits } from './waits.ts'
 
 export interface DeliveryStore extends DigestStore {
   /** After a start of the only process: calls that were under way are ambiguous. */
@@ -33,8 +34,8 @@ export interface DeliveryStore extends DigestStore {
   touch (incident: string, payload: DeliveryPayload): Promise<void>
   /** Puts a row back that was not claimed: its root is not there yet. */
   postpone (id: string, at: Millis): Promise<void>
-  /** Our clock was set back: what waits and what is leased keeps its wait, and not the time on the old clock. */
-  clockSetBack (by: Millis): Promise<void>
+  /** Our clock was set back: what waits does not wait longer than it was meant to. */
+  clockSetBack (): Promise<void>
   /** Everything that waits because of an outage is due now. */
   hasten (targets?: string[]): Promise<void>
   insert (rows: NewDelivery[]): Promise<void>
@@ -56,6 +57,7 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
     ...digestStore(context),
 
     async recover () {
+      await keepWaits(context, 'delivery')
       const now = clock.now()
       if (context.dialect !== 'sqlite') return { ambiguous: 0 }
       await database.updateTable('delivery').set({ lease_until: null }).where('lease_until', 'is not', null).execute()
@@ -179,16 +181,10 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
     }),
 
     async postpone (id, at) {
-      await database.updateTable('delivery').set({ run_at: at }).where('id', '=', id).where('lease_until', 'is', null).execute()
+      await database.updateTable('delivery').set({ run_at: at, updated_at: clock.now() }).where('id', '=', id).where('lease_until', 'is', null).execute()
     },
 
-    async clockSetBack (by) {
-      // Replicas on one database share its times: there the others go on, and one clock says nothing about them.
-      if (context.dialect !== 'sqlite') return
-      const now = clock.now()
-      await database.updateTable('delivery').set(row => ({ run_at: row('run_at', '-', by) })).where('run_at', '>', now).where('run_at', '<', never).execute()
-      await database.updateTable('delivery').set(row => ({ lease_until: row('lease_until', '-', by) })).where('lease_until', '>', now).execute()
-    },
+    clockSetBack: () => keepWaits(context, 'delivery'),
 
     async hasten (targets) {
       const now = clock.now()

@@ -4,6 +4,7 @@ import type { Millis } from '../types/common.ts'
 import { insertRows } from './insert-rows.ts'
 import type { Database, JobTable } from './schema.ts'
 import type { StoreContext } from './store.ts'
+import { keepWaits } from './waits.ts'
 
 /** A claimed job. `attempts` is its fence: a claim that lost its lease cannot finish it. */
 export type Job = Pick<JobTable, 'id' | 'kind' | 'unique_key' | 'incident_id' | 'payload' | 'attempts' | 'failures' | 'run_at'>
@@ -29,9 +30,13 @@ const columns = ['id', 'kind', 'unique_key', 'incident_id', 'payload', 'attempts
 
 export function jobStore (context: StoreContext): JobStore {
   const { database, clock, dialect } = context
+  // The clock may have been set back while nothing ran, too.
+  let latest = Infinity
   return {
     async claim (limit, lease) {
       const now = clock.now()
+      if (latest > now) await keepWaits(context, 'job')
+      latest = now
       const due = database.selectFrom('job').select('id')
         .where(row => row.or([row.and([row('state', '=', 'ready'), row('run_at', '<=', now)]), row.and([row('state', '=', 'running'), row('lease_until', '<', now)])]))
         .orderBy('priority').orderBy('run_at').limit(limit)
@@ -76,6 +81,7 @@ export async function requestLooks (transaction: Transaction<Database>, incident
   })), `on conflict (unique_key) do update set
     run_at = case when job.state = 'running' or job.run_at < excluded.run_at then job.run_at else excluded.run_at end,
     again_at = case when job.state = 'running' then excluded.run_at else null end,
+    updated_at = excluded.updated_at,
     state = case when job.state = 'running' then 'running' else 'ready' end`)
 }
 
@@ -87,7 +93,7 @@ export async function endJob (transaction: Transaction<Database>, job: Job, next
   const row = await transaction.selectFrom('job').select(['again_at'])
     .where('id', '=', job.id).where('attempts', '=', job.attempts).where('state', '=', 'running').executeTakeFirst()
   if (row === undefined) return false
-  const at = row.again_at ?? next
+  const at = row.again_at === null ? next : Math.min(row.again_at, now)
   if (at === undefined) await transaction.deleteFrom('job').where('id', '=', job.id).execute()
   else await transaction.updateTable('job').set({ state: 'ready', run_at: at, again_at: null, lease_until: null, failures: 0, updated_at: now }).where('id', '=', job.id).execute()
   return true
