@@ -19,6 +19,7 @@ export default defineCause({
     { in: everywhere, match: 'during secondary validation:', unless: 'rpc failed|insufficient remote perspectives|looking up caa|while processing caa', confidence: 'proven' },
     { in: everywhere, match: '.', when: { secondary: true, caa: false }, unless: 'during secondary validation|rpc failed|insufficient remote', confidence: 'proven' },
     { in: everywhere, match: '(multi[- ]?perspective|mpic).{0,80}(fail|not corroborat|quorum|insufficient)|(fail|not corroborat).{0,60}(multi[- ]?perspective|mpic)', confidence: 'likely' },
+    { in: everywhere, match: '\\b(remote|secondary|other) (network )?(vantage points?|perspectives?|validators?)\\b', when: { wrapper: ['authorization', 'order-finalize', 'ca'] }, unless: 'insufficient remote perspectives|rpc failed|caa', confidence: 'likely' },
     { in: everywhere, match: '(\\bnot\\b|fail\\w*|insufficient|unable|few)\\b.{0,60}\\b(corroborat\\w+|(remote|network|all|enough|other) (network )?(perspectives?|vantage points?))|corroborat\\w+.{0,40}\\b(fail|insufficient)|\\b(perspectives?|vantage points?|quorum)\\b.{0,60}\\b(not|fail\\w*|insufficient|disagree\\w*|unable)\\b|\\b(only |from )\\d+ (out )?of (the )?\\d+ (\\w+ )?(perspectives?|vantage points?|locations?|regions?)', when: { wrapper: withTheCa }, unless: 'insufficient remote perspectives|rpc failed|multi[- ]?perspective|mpic|caa', confidence: 'likely' }
   ],
   related: ['http01-port80-blocked', 'http01-connection-filtered']

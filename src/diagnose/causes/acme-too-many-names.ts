@@ -18,7 +18,7 @@ export default defineCause({
   texts: [
     { in: everywhere, match: 'cannot contain more than \\d+ (dns )?(identifiers|names|domains)|too many (dns |domain )?(identifiers|names|domains|sans?)\\b', when: { notWrapper: ofOthers }, confidence: 'proven' },
     { in: everywhere, match: 'cumulative length of all identifier|identifier count is not at minimum|(maximum|max) (number|count) of (identifiers|names|sans|domains)', confidence: 'proven' },
-    { in: everywhere, match: '(more than|at most|maximum( of)?|limit( of)?|up to|exceeds) \\d+ (dns |domain |host ?)?(identifiers|names|domains|sans|subject)\\b|(number|count|amount) of (dns |domain |host ?)?(identifiers|names|domains|sans)\\b[\\w ():]{0,24}(exceed|greater|above|larger|limit|too (high|large|many))', when: { wrapper: withTheCa }, unless: 'certificates (per|for)|per (week|day|hour)', confidence: 'likely' }
+    { in: everywhere, match: '(more than|at most|maximum( of)?|limit( of)?|up to|exceeds) \\d+ (dns |domain |host ?)?(identifiers|names|domains|sans|subject)\\b|\\b(sans?|names?|domains?|identifiers?) count\\b|(number|count|amount) of (dns |domain |host ?)?(identifiers|names|domains|sans)\\b[\\w ():]{0,24}(exceed|greater|above|larger|limit|too (high|large|many))', when: { wrapper: withTheCa }, unless: 'certificates (per|for)|per (week|day|hour)', confidence: 'likely' }
   ],
   examine ({ hits, certificate }) {
     const [best, ...rest] = hits
