@@ -13,7 +13,7 @@ export const withTheCa: Wrapper[] = ['account', 'issuer', 'order-create', 'order
 /** Stages at which others speak: DNS providers, web servers, the Kubernetes API. Their words are not the CA's, even when they are the same. */
 export const ofOthers: Wrapper[] = ['present', 'cleanup', 'self-check', 'solver-selection', 'object']
 
-const aboutTxt = '\\bTXT\\b|_acme-challenge|\\bdns-01\\b|\\bDNS (?:challenge|validation|record|lookup|query|response)|\\bname ?servers?\\b|\\b(?:in|by|via) (?:the )?DNS\\b'
+const aboutTxt = '\\bTXT\\b|_acme-challenge|\\bdns-01\\b|\\bDNS (?:challenge|validation|record|lookup|query|response|proof|entry)|\\bname ?servers?\\b|\\b(?:in|by|via) (?:the )?DNS\\b'
 
 /** Words of a CA about the TXT record of a challenge, in either order: every CA has its own, Boulder's have rules of their own. */
 export const ofTxt = (words: string): string => `(?:${aboutTxt}).{0,200}(?:${words})|(?:${words}).{0,200}(?:${aboutTxt})`

@@ -17,7 +17,7 @@ export default defineCause({
   related: ['dns01-nameserver-failing'],
   texts: [
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'looking up (?:TXT|A|AAAA|NS|SOA) for \\S+: DNSSEC: (?P<why>[\\w ]+)', when: { caa: false }, confidence: 'proven' },
-    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('DNSSEC\\b.{0,80}\\b(?:fail\\w*|invalid|bogus|broken|expired|error|missing)|(?:fail\\w*|invalid|bogus|broken|expired)\\b.{0,40}\\bDNSSEC|\\b(?:RRSIG|signature)s?\\b.{0,80}\\b(?:expired|missing|invalid|not yet valid|not be (?:validated|verified))|\\bDS (?:record|RR)s?\\b.{0,60}\\b(?:unsigned|not signed|no DNSKEY|mismatch)'), when: { caa: false, wrapper: withTheCa }, confidence: 'likely' },
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('chain of trust|\\bbogus\\b|DNSSEC\\b.{0,80}\\b(?:fail\\w*|invalid|bogus|broken|expired|error|missing)|(?:fail\\w*|invalid|bogus|broken|expired)\\b.{0,40}\\bDNSSEC|\\b(?:RRSIG|signature)s?\\b.{0,80}\\b(?:expired|missing|invalid|not yet valid|not be (?:validated|verified))|\\bDS (?:record|RR)s?\\b.{0,60}\\b(?:unsigned|not signed|no DNSKEY|mismatch)'), when: { caa: false, wrapper: withTheCa }, confidence: 'likely' },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'DNSSEC (?:validation )?(?:failed|failure|bogus)|DNSSEC\\b.{0,20}\\b(?:RRSIG|signature)s?\\b.{0,120}\\b(?:expired|missing|invalid|not yet valid)\\b|DNSSEC Bogus|no valid RRSIG|RRSIGs? Missing', when: { caa: false }, confidence: 'likely' }
   ],
 
