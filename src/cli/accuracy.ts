@@ -100,7 +100,7 @@ function report (judgements: Judgement[], broken: string[]): string {
     `  ${'family'.padEnd(14)}${'top 1'.padEnd(20)}top 3`,
     ...rows,
     '',
-    `cases             ${judgements.length}`,
+    `cases             ${judgements.length}${broken.length === 0 ? '' : `, and ${broken.length} not compared`}`,
     `top 1             ${share(count(({ right }) => right), judgements.length)}`,
     `top 3             ${share(count(({ rightOfThree }) => rightOfThree), judgements.length)}`,
     `wrong but proven  ${count(({ wrongButProven }) => wrongButProven)}`,
