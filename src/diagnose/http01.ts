@@ -156,8 +156,11 @@ export const isForeignAnswer = (failure: Failure | undefined): boolean =>
 /** A proxy answered for a backend that it could not reach. */
 export const isGatewayStatus = (status: number | undefined): boolean => status === 502 || status === 503 || status === 504
 
-/** Statuses that no ingress controller gives: a content network speaks of its origin. */
-export const isCdnStatus = (status: number | undefined): boolean => status !== undefined && status >= 520 && status <= 530
+/** Statuses that no ingress controller gives: a content network speaks of its origin, or Azure Firewall of what may not go out. */
+export const isStrangeStatus = (status: number | undefined): boolean => status !== undefined && (status === 470 || (status >= 520 && status <= 530))
+
+/** Asked for a token that nobody has, the server gave some answer: the way to it is open from outside. */
+export const opensOutside = ({ outside }: Reading): boolean => outside !== undefined && !outside.tokenAsked && outside.status !== undefined
 
 /** No connection, or none that lasted. */
 export const isConnectFailure = (failure: Failure | undefined): boolean =>

@@ -310,7 +310,8 @@ const table: Record<string, Row[]> = {
     { title: 'broken outside as well', answer: 'ruled-out', about: { challenge: pending(), probeFromOutside: aProbe({ outcome: 'timeout' }) }, texts: [get('dial tcp 203.0.113.10:80: i/o timeout')] },
     { title: 'another address inside', answer: 'ruled-out', about: { challenge: pending(), probeFromOutside: served, addresses: anAddresses({ split: true }) }, texts: [get('dial tcp 203.0.113.10:80: i/o timeout')] },
     { title: 'the CA has looked', answer: 'not-applicable', about: { challenge: aChallenge(), probeFromOutside: served }, texts: [get('dial tcp 203.0.113.10:80: i/o timeout')] },
-    { title: 'the challenge could not be read', answer: 'cannot-tell', about: { challenge: noLook() } }
+    { title: 'the challenge could not be read', answer: 'cannot-tell', about: { challenge: noLook() } },
+    { title: 'the Challenge is gone, and the server answers outside only', answer: 'found', confidence: 'likely', about: { probeFromOutside: aProbe({ outcome: 'status', status: 404, tokenAsked: false }) }, texts: [get('dial tcp 203.0.113.10:80: i/o timeout')] }
   ],
   'http01-proxy-protocol-mismatch': [
     { title: 'EOF, and PROXY protocol is on', answer: 'found', confidence: 'likely', about: { challenge: pending(), routing: hinted('proxy-protocol') }, texts: [get('EOF')] },

@@ -1,5 +1,5 @@
-import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { hintOf, isConnectFailure, isForeignAnswer, readHttp01, selfCheckSays } from '../http01.ts'
+import { cannotTell, defineCause, notApplicable, type Citation } from '../cause.ts'
+import { hintOf, isConnectFailure, isForeignAnswer, opensOutside, readHttp01, selfCheckSays } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'addresses' | 'probeFromOutside' | 'probeFromCluster'
@@ -12,8 +12,8 @@ export default defineCause({
   id: 'http01-hairpin-blocked',
   since: '0.1.0',
   stage: 'self-check',
-  needs: ['challenge'],
-  wants: ['probeFromOutside', 'probeFromCluster', 'addresses', 'routing', 'networkPolicy'],
+  needs: [],
+  wants: ['challenge', 'probeFromOutside', 'probeFromCluster', 'addresses', 'routing', 'networkPolicy'],
   title: '{dnsName} answers from outside, but pods cannot reach {address}',
   meaning: 'Only cert-manager\'s own check of {address} fails ({inside}); {outside}. The CA is not asked before that check passes.',
   remedy: [
@@ -32,11 +32,13 @@ export default defineCause({
   examine ({ challenge, hits, addresses, routing, networkPolicy, ...rest }) {
     const reading = readHttp01({ challenge, ...rest })
     // The CA has looked for itself, so the check had passed.
-    if (reading.asked || challenge.state !== 'pending') return notApplicable
-    if (reading.outside !== undefined && !reading.servedOutside && !['blocked', 'not-recorded', 'other'].includes(reading.outside.outcome)) return { is: 'ruled-out', by: ['probeFromOutside'], because: 'It does not answer from outside either.' }
+    const state = valueIn(challenge)?.state
+    if (reading.asked || (state !== undefined && state !== 'pending')) return notApplicable
+    const open = opensOutside(reading)
+    if (reading.outside !== undefined && !reading.servedOutside && !open && !['blocked', 'not-recorded', 'other'].includes(reading.outside.outcome)) return { is: 'ruled-out', by: ['probeFromOutside'], because: 'It does not answer from outside either.' }
     const { selfCheck } = reading
     const inside = selfCheck ?? (reading.inside !== undefined && !reading.servedInside && reading.inside.outcome !== 'not-recorded' && reading.inside.outcome !== 'blocked' ? { kind: reading.inside.outcome, cite: 'probeFromCluster' as const, address: reading.inside.address, words: reading.inside.outcome } : undefined)
-    if (inside === undefined) return reading.servedInside ? { is: 'ruled-out', by: ['probeFromCluster'] } : notApplicable
+    if (inside === undefined) return reading.servedInside ? { is: 'ruled-out', by: ['probeFromCluster'] } : challenge.is === 'unavailable' ? cannotTell(`challenge: ${challenge.why}`) : notApplicable
     const seen = valueIn(addresses)
     // Another address inside than outside: then it is the cluster's DNS.
     if (seen?.split === true) return { is: 'ruled-out', by: ['addresses'], because: 'Cluster DNS and public DNS do not agree: the check goes to another address.' }
@@ -45,8 +47,8 @@ export default defineCause({
     if (reading.servedInside) return { is: 'ruled-out', by: ['probeFromCluster'], because: 'From inside the cluster the token is served as well.' }
 
     const address = inside.address ?? seen?.clusterAddresses[0] ?? seen?.publicAddresses[0]?.address ?? 'its own address'
-    const cited: [Citation<Facts>, ...Citation<Facts>[]] = [inside.cite, ...reading.servedOutside ? ['probeFromOutside' as const] : [], ...reading.inside !== undefined && inside.cite !== 'probeFromCluster' ? ['probeFromCluster' as const] : []]
-    const blanks = { address, inside: inside.words.slice(-140), outside: reading.servedOutside ? 'from outside the token is served' : 'the outside view is missing' }
+    const cited: [Citation<Facts>, ...Citation<Facts>[]] = [inside.cite, ...reading.servedOutside || open ? ['probeFromOutside' as const] : [], ...reading.inside !== undefined && inside.cite !== 'probeFromCluster' ? ['probeFromCluster' as const] : []]
+    const blanks = { address, inside: inside.words.slice(-140), outside: reading.servedOutside ? 'from outside the token is served' : open ? 'from outside the server answers' : 'the outside view is missing' }
     const proxied = hintOf(valueIn(routing), 'proxy-protocol') !== undefined && (inside.kind === 'reset' || inside.kind === 'closed')
     // A proxy's page is no lost connection: the way out is another cause's.
     if (reading.inside?.bodyKind === 'forward-proxy') return notApplicable
@@ -54,6 +56,6 @@ export default defineCause({
     if (reading.servedOutside) return { is: 'found', confidence: proxied || fenced ? 'possible' : 'likely', blanks, because: cited }
     const connect = selfCheck !== undefined && isConnectFailure(selfCheck) && (selfCheck.kind === 'timeout' || selfCheck.kind === 'refused' || selfCheck.kind === 'unreachable')
     if (!connect || hits.length === 0 || isForeignAnswer(selfCheck)) return notApplicable
-    return { is: 'found', confidence: 'possible', blanks, because: cited }
+    return { is: 'found', confidence: open && !fenced ? 'likely' : 'possible', blanks, because: cited }
   }
 })

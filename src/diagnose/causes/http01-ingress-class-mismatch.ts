@@ -1,5 +1,5 @@
 import { cannotTell, defineCause, notApplicable, type Citation } from '../cause.ts'
-import { classDiffers, http01Facts, isCdnStatus, isForeignAnswer, readHttp01, solverClaim } from '../http01.ts'
+import { classDiffers, http01Facts, isForeignAnswer, isStrangeStatus, readHttp01, solverClaim } from '../http01.ts'
 
 type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
 
@@ -35,7 +35,7 @@ export default defineCause({
     const why = apart && claim.ownership === 'owned' ? `${describe(claim.className)}, while ${site.kind} ${site.namespace}/${site.name} of the same host ${describe(site.className)}` : claim.why.replace(/; (its path|host ).*$/, '')
     if (claim.ownership === 'unowned' || apart) {
       // What the CA met must fit: a closed port or a missing record has another reason.
-      const fits = reading.failure === undefined || (isForeignAnswer(reading.failure) && !isCdnStatus(reading.failure.status)) || ['redirect', 'tls', 'other'].includes(reading.failure.kind)
+      const fits = reading.failure === undefined || (isForeignAnswer(reading.failure) && !isStrangeStatus(reading.failure.status)) || ['redirect', 'tls', 'other'].includes(reading.failure.kind)
       // Neither a class nor a controller in sight: rather they were not seen than that there are none.
       const bare = claim.why.includes('no IngressClass has that name') && routing.classes.length === 0 && routing.controllers.length === 0
       if (!fits || bare) return { is: 'found', confidence: 'possible', blanks: { why }, because: ['routing', ...hits.slice(0, 2)] }

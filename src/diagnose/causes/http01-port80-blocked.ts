@@ -1,5 +1,5 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { hintOf, http01Facts, readHttp01, saidByCa } from '../http01.ts'
+import { hintOf, http01Facts, opensOutside, readHttp01, saidByCa } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'addresses' | 'routing' | 'caRecord' | 'probeFromOutside' | 'probeFromCluster'
@@ -55,7 +55,7 @@ export default defineCause({
     }
 
     if (reading.ca !== undefined && reading.ca.kind !== 'other') return notApplicable
-    if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
+    if (reading.servedOutside || opensOutside(reading)) return { is: 'ruled-out', by: ['probeFromOutside'] }
     const { failure } = reading
     if (failure === undefined || !['timeout', 'refused', 'unreachable'].includes(failure.kind)) return notApplicable
     const variant = failure.kind === 'refused' ? 'refused' : 'timeout'
