@@ -38,7 +38,7 @@ const providers: readonly (readonly [solver: string, words: RegExp])[] = [
 ]
 
 /** Words of the whole controller: they concern every attempt that runs at that time. */
-const controllerWide = /leader election lost|error executing command|error retrieving resource lock|Failed to watch |failed to list |the Gateway API CRDs do not seem to be present|failed calling webhook "(?:webhook|inject)\.cert-manager\.io"|conversion webhook for /
+const controllerWide = /leader election lost|error executing command|error retrieving resource lock|Failed to watch |failed to list |the Gateway API CRDs do not seem to be present|failed calling webhook "(?:webhook|inject)\.cert-manager\.io"|conversion webhook for |(?:Order|Challenge|CertificateRequest) in version "v1" cannot be handled /
 
 /** Ties log entries to the attempt. Entries of one pod, in order of time. */
 export class LogAttribution {

@@ -22,6 +22,8 @@ export default defineCause({
   texts: [
     { in: andObjects, match: 'is forbidden: user "(?P<user>system:serviceaccount:[^"]+)" cannot (?P<verb>\\w+) resource "(?P<resource>[^"]+)" in api group "(?P<group>[^"]*)"', confidence: 'proven' },
     { in: andObjects, match: 'cannot set blockownerdeletion|cannot set an ownerref on a resource you can.t (set finalizers|delete)', confidence: 'proven' },
+    // The token itself is refused: it was revoked, or the API server's keys were changed.
+    { in: ['log'], match: 'failed to (list|watch) \\*v1\\.\\w+: unauthorized', confidence: 'likely' },
     { in: andObjects, match: 'is forbidden: user "(?P<user>system:serviceaccount:[^"]+)" cannot (?P<verb>\\w+) (?P<resource>[\\w./-]+)', unless: ' resource "', confidence: 'proven' }
   ],
   related: ['cert-manager-version-incompatible', 'certificate-not-stored'],
@@ -40,7 +42,7 @@ export default defineCause({
     if (best === undefined) return notApplicable
     const { user, verb, resource } = best.groups
     const blanks = {
-      action: verb === undefined ? 'set owner references with finalizers' : `${verb} ${resource ?? 'objects'}`,
+      action: verb === undefined ? /: unauthorized$/i.test(best.text.core) ? 'do anything: it refuses the token' : 'set owner references with finalizers' : `${verb} ${resource ?? 'objects'}`,
       user: user ?? `system:serviceaccount:${valueIn(controller)?.namespace ?? 'cert-manager'}:cert-manager`
     }
     return { is: 'found', confidence: best.rule.confidence, blanks, because: [best, ...rest.slice(0, 3)] }

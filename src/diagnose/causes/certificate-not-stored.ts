@@ -19,7 +19,7 @@ export default defineCause({
   ],
   texts: [
     { in: andObjects, match: 'keystorepasswordsecretnotfound|(keystore|pkcs ?#?12|jks).{0,80}(password|secret).{0,80}(not found|missing|empty|no data)|failed to (fetch|get) .{0,30}keystore', confidence: 'proven' },
-    { in: andObjects, match: 'secret "[^"]+" is invalid: (data|type): |field is immutable when .?immutable.? is set', confidence: 'proven' },
+    { in: andObjects, match: 'secret "[^"]+" is invalid: |fail\\w* to add .{0,40} to secret\\b|field is immutable when .?immutable.? is set', confidence: 'proven' },
     { in: andObjects, match: '(error|fail\\w*)( to)? (encod|generat|creat|writ|build)\\w* .{0,24}(keystore|pkcs ?#?12|jks)\\b', unless: 'not found|missing|empty', confidence: 'proven' },
     { in: andObjects, match: 'fail\\w* to (apply|create|update|patch|write|store) secret \\S+:', unless: 'object has been modified|timed? ?out|deadline|connection|etcdserver: (leader|request timed)|too many requests|rate limiter|internal error|unable to handle|being terminated', confidence: 'proven' },
     { in: andObjects, match: 'secrets "[^"]+" is forbidden: (exceeded quota|user )|secrets is forbidden: user', confidence: 'likely' },
