@@ -14,14 +14,14 @@ import { eventually, freePort, missing, startAlertmanager, startPrometheus } fro
 interface Shown { annotations: Record<string, string>, endsAt: string }
 
 const skip = missing('prometheus-alertmanager', 'prometheus')
-/** How long each mode is watched; `COVERAGE_SECONDS=60` gives the numbers of the README. */
-const seconds = Number(process.env.COVERAGE_SECONDS ?? 12)
+/** How long each mode is watched: the printed shares mean something after a minute. */
+const seconds = Number(process.env.COVERAGE_SECONDS ?? (process.env.CI === 'true' ? 60 : 12))
 const labels = { alertname: 'CertManagerACMEOrderFailed', namespace: 'shop', name: 'shop-tls-1-42', certificate: 'shop-tls', severity: 'warning' }
 const ours = { acme_triage_cause: 'http01-port80-blocked', acme_triage_confidence: 'proven', acme_triage_summary: 'port 80 is closed', acme_triage_next_step: 'Open port 80.', acme_triage_report: 'http://triage/1' }
-/** The least share of looks that must show ours; the measured one is printed. */
-const least = { api: 0.8, tee: 0.9, relay: 1, metric: 1 } as const
+/** The least share of looks that must show ours, with room for a slow machine; the measured one is printed (aims: 97 %, 99 %, all, all). */
+const least = { api: 0.9, tee: 0.95, relay: 1, metric: 1 } as const
 
-t.jobs = 2
+t.jobs = 4
 for (const mode of ['api', 'tee', 'relay', 'metric'] as const) {
   t.test(`${mode}: ours stand on the alert that Prometheus sends again and again, and it ends when Prometheus says so`, { skip, buffered: true }, async t => {
     let notifications = 0

@@ -193,6 +193,27 @@ t.test('tee: an alert that nobody knows begins its diagnosis before the webhook 
   t.match(upstream.posts[0]!.alerts, [{ annotations: ours }])
 })
 
+t.test('tee: a copy of ours that came before the sender\'s own is posted again, from what Alertmanager shows', async t => {
+  const { upstream, send } = await streaming(t, 'tee')
+  const firing = sent()
+  let overtaken = true
+  upstream.onPost = () => {
+    if (!overtaken) return
+    overtaken = false
+    // The sender's own copy lands right behind ours.
+    setImmediate(() => { upstream.put({ ...firing, annotations: { summary: 'later' } }) })
+  }
+  await send([firing])
+  await eventually(() => upstream.shown()[0]?.annotations.summary === 'later' && upstream.shown()[0]?.annotations.acme_triage_cause === ours.acme_triage_cause, 'ours again, beside the newer words')
+  t.equal(upstream.shown()[0]!.endsAt, firing.endsAt)
+  await send([{ ...firing, endsAt: iso(Date.now() - 1_000) }])
+  await eventually(() => upstream.shown().length === 0, 'the end')
+  const posts = upstream.posts.length
+  // Until after the last look that the first post has asked for.
+  await new Promise(resolve => { setTimeout(resolve, 1_100) })
+  t.equal(upstream.posts.length, posts, 'nobody fires it again')
+})
+
 t.test('relay: everything passes unchanged but for our annotations; what cannot be read passes byte for byte', async t => {
   const { upstream, send } = await streaming(t, 'relay')
   const other = { labels: { alertname: 'Other' }, annotations: {}, startsAt: iso(Date.now()) }

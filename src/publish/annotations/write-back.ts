@@ -8,7 +8,8 @@ import type { StoreContext } from '../../shared/store/store.ts'
 import type { Clock } from '../../shared/types/common.ts'
 import { ApiMode, type PeerStatus } from './api-mode.ts'
 import { renderInfoMetric } from './metric-mode.ts'
-import { RelayMode, TeeMode } from './stream-mode.ts'
+import { RelayMode } from './relay-mode.ts'
+import { TeeMode } from './tee-mode.ts'
 
 export interface WriteBackOptions {
   config: Config
@@ -98,6 +99,7 @@ export function startWriteBack ({ config, store, clock, route, log, metrics, onU
     status: () => api?.status() ?? [],
     async stop () {
       if (timer !== undefined) clearTimeout(timer)
+      tee?.stop()
       if (api !== undefined) return api.stop()
       await Promise.all(clients.map(client => client.close()))
     }
