@@ -43,6 +43,28 @@ for (const { title, play } of orders) {
   })
 }
 
+t.test('an incident that heals before its alert ends: how long it took and what fixed it, on the message and on the alert', async t => {
+  const { slack, store, fire, diagnose, heal, resolve } = await deliveryWorld(t)
+  const annotations = async () => JSON.parse((await store.context.database.selectFrom('annotation_target').select('annotations').where('active', '=', 1).executeTakeFirstOrThrow()).annotations) as Record<string, string>
+  const [id] = await fire(anAlert())
+  await diagnose(id!)
+  await slack.until(() => slack.roots().some(({ text }) => text.includes('port 80 is closed')), 'the cause')
+  t.match(await annotations(), { acme_triage_summary: /^port 80 is closed/, acme_triage_next_step: 'Open port 80.' })
+  await heal(id!, 'Order shop-tls-2-7 is valid')
+  await slack.until(() => slack.roots().some(({ text }) => text.startsWith('Healed')), 'the end')
+  const [root] = slack.roots()
+  t.match(root!.text, /^Healed: shop\/shop-tls: healed after .+: Order shop-tls-2-7 is valid/)
+  t.match(JSON.stringify(root!.blocks), /It was: port 80 is closed/)
+  t.notMatch(JSON.stringify(root!.blocks), /Do this/)
+  await slack.until(() => slack.replies(root!.ts).some(({ text }) => /Healed after .+: Order shop-tls-2-7 is valid/.test(text)), 'the same in the thread')
+  t.match(await annotations(), { acme_triage_cause: 'http01-port80-blocked', acme_triage_summary: /^Healed after .+: Order shop-tls-2-7 is valid\. It was: port 80 is closed/ })
+  t.notMatch((await annotations()).acme_triage_next_step, 'Open port 80')
+
+  await resolve(anAlert())
+  t.equal((await store.incidents.get(id!))!.state, 'healed', 'the end of the alert adds nothing')
+  await slack.until(() => slack.roots().length === 1 && slack.roots()[0]!.text.startsWith('Healed'))
+})
+
 t.test('the end of an incident that a digest tells stands in its line, during the storm and after it', async t => {
   const world = await deliveryWorld(t, { change: config => { config.slack.storm = { threshold: 1, window: 120_000 } } })
   await world.fire([anAlert('one'), anAlert('two'), anAlert('three')])

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import type { Test } from 'tap'
 import { fingerprint } from '../../src/shared/fingerprint.ts'
+import { renderAnnotations } from '../../src/publish/annotations/text.ts'
 import { startDeliveries, type Deliveries, type DeliveriesOptions } from '../../src/publish/deliveries.ts'
 import type { Limits } from '../../src/publish/reach.ts'
 import { direct } from '../../src/shared/clients/route.ts'
@@ -26,6 +27,8 @@ export interface DeliveryWorld {
   fire (alerts: Alert | Alert[]): Promise<string[]>
   /** Saves a look that found a cause. */
   diagnose (incident: string, cause?: string): Promise<void>
+  /** Saves a look that finds it healed, and by what. */
+  heal (incident: string, why: string): Promise<void>
   /** Resolves an alert, and lets the last look at its incident say so. */
   resolve (alert: Alert): Promise<void>
   /** Ends deliveries and starts them on the same store. */
@@ -72,31 +75,34 @@ export async function deliveryWorld (t: Test, options: { env?: Record<string, st
       await world.fire({ ...alert, status: 'resolved', endsAt: alert.startsAt + 600_000 })
       for (const { id, state } of (await store.incidents.page({ limit: 50 })).rows) if (state === 'resolved') await world.diagnose(id)
     },
-    async diagnose (incident, cause = 'http01-port80-blocked') {
-      const row = await store.incidents.get(incident)
-      const [alert] = await store.incidents.alerts(incident)
-      const found: FoundCause = { id: cause, confidence: 'proven', domains: ['shop.example.com'], window: '10m', summary: `port 80 is closed (${cause})`, meaning: 'Nobody gets in.', steps: [{ text: 'Open port 80.', changes: true }], evidence: [{ source: 'acme', ref: 'CA record', text: 'timeout' }] }
-      const finding = makeFinding({
-        incident: { id: incident, state: row!.state === 'open' ? 'diagnosed' : 'resolved', ...(row!.closed_at === null ? {} : { closed: row!.closed_at }), namespace: row!.namespace, certificate: row!.certificate, order: row!.order_name, opened: row!.opened_at },
-        alert: alert!, links: { report: `https://triage.example/incidents/${incident}` }, timings: { diagnosis: 1_000 },
-        diagnosis: {
-          format: 1, incident: { namespace: row!.namespace, certificate: row!.certificate, order: row!.order_name, domains: [] }, verdict: 'cause', causes: [found], alsoFits: [], ruledOut: [], cannotTell: [],
-          unavailable: [], searched: ['5m', '10m'], anchor: { time: 1_790_000_000_000, from: 'startsAt' }, nextLooks: [], fallback: []
-        }
-      })
-      await store.jobs.requestLook(incident)
-      const job = (await store.jobs.claim(100, 60_000)).find(each => each.incident_id === incident)!
-      await store.incidents.saveLook(job, {
-        incident, takenAt: Date.now(), milliseconds: 10, orderUid: 'u', orderName: row!.order_name, cause, confidence: 'proven', headline: finding.headline, diagnosis: '{}',
-        finding: JSON.stringify(finding), changed: true, deliveries: []
-      })
-      await store.jobs.release()
-      world.deliveries.wake()
-    },
+    diagnose: (incident, cause = 'http01-port80-blocked') => look(incident, cause),
+    heal: (incident, why) => look(incident, 'http01-port80-blocked', why),
     async again (more) {
       await world.deliveries.stop()
       world.deliveries = await begin(more)
     }
+  }
+  async function look (incident: string, cause: string, healed?: string): Promise<void> {
+    const row = await store.incidents.get(incident)
+    const [alert] = await store.incidents.alerts(incident)
+    const closed = healed === undefined ? row!.closed_at : Date.now()
+    const found: FoundCause = { id: cause, confidence: 'proven', domains: ['shop.example.com'], window: '10m', summary: `port 80 is closed (${cause})`, meaning: 'Nobody gets in.', steps: [{ text: 'Open port 80.', changes: true }], evidence: [{ source: 'acme', ref: 'CA record', text: 'timeout' }] }
+    const finding = makeFinding({
+      incident: { id: incident, state: healed !== undefined ? 'healed' : row!.state === 'open' ? 'diagnosed' : 'resolved', ...(closed === null ? {} : { closed }), ...(healed === undefined ? {} : { fixedBy: healed }), namespace: row!.namespace, certificate: row!.certificate, order: row!.order_name, opened: row!.opened_at },
+      alert: alert!, links: { report: `https://triage.example/incidents/${incident}` }, timings: { diagnosis: 1_000 },
+      diagnosis: {
+        format: 1, incident: { namespace: row!.namespace, certificate: row!.certificate, order: row!.order_name, domains: [] }, verdict: 'cause', causes: [found], alsoFits: [], ruledOut: [], cannotTell: [],
+        unavailable: [], searched: ['5m', '10m'], anchor: { time: 1_790_000_000_000, from: 'startsAt' }, nextLooks: [], fallback: []
+      }
+    })
+    await store.jobs.requestLook(incident)
+    const job = (await store.jobs.claim(100, 60_000)).find(each => each.incident_id === incident)!
+    await store.incidents.saveLook(job, {
+      incident, takenAt: Date.now(), milliseconds: 10, orderUid: 'u', orderName: row!.order_name, cause, confidence: 'proven', headline: finding.headline, diagnosis: '{}',
+      finding: JSON.stringify(finding), changed: true, deliveries: [], annotations: renderAnnotations(finding), ...(healed === undefined ? {} : { healed: { why: healed } })
+    })
+    await store.jobs.release()
+    world.deliveries.wake()
   }
   t.teardown(async () => {
     await world.deliveries.stop()
