@@ -12,6 +12,7 @@ import { buildLooker } from './look.ts'
 import { pages } from './pages.ts'
 import type { Deliveries } from './publish/deliveries.ts'
 import { startPublisher } from './publish/publisher.ts'
+import type { EventWriter } from './shared/clients/kubernetes-events.ts'
 import { direct, type Route } from './shared/clients/route.ts'
 import type { Config } from './shared/config/config.ts'
 import { secretsOf } from './shared/config/load.ts'
@@ -23,7 +24,7 @@ import type { Clock, Millis } from './shared/types/common.ts'
 
 /** Everything that is not ours: handed in, so that replay, demo and tests run the production code. */
 export interface Outside {
-  clients: LookClients & { /** Production: `direct`. */ route?: Route }
+  clients: LookClients & { /** Production: `direct`. */ route?: Route, /** Given: the diagnosis is written on the Certificate as well. */ events?: EventWriter }
   clock: Clock
   /** Given: not closed with the app. */
   store?: Store
@@ -72,6 +73,7 @@ export async function buildApp (config: Config, { clients, clock, store: given, 
   })
   const publisher = await startPublisher({
     config, store, clock, log, route: clients.route ?? direct,
+    ...(clients.events === undefined || clients.kubernetes === undefined ? {} : { events: { writer: clients.events, kubernetes: clients.kubernetes } }),
     busy: () => inbox.busy(),
     metrics: {
       delivery: (kind, outcome) => { metrics.deliveries.inc({ kind, outcome }) },

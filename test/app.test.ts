@@ -146,7 +146,7 @@ t.test('looks have a thread of their own, and one that dies costs a look and not
   const causesDirectory = t.testdir({ 'site-harmful.mjs': `import { existsSync, writeFileSync } from 'node:fs'
 if (!existsSync(${JSON.stringify(marker)})) { writeFileSync(${JSON.stringify(marker)}, ''); process.exit(3) }
 export default {}` })
-  const config = { ...loadConfig({ ACME_TRIAGE_PROBES: 'off', ACME_TRIAGE_DATA_DIR: ':memory:' }), kubernetes: { kubeconfig: world.kubeconfig }, causesDirectory }
+  const config = { ...loadConfig({ ACME_TRIAGE_PROBES: 'off', ACME_TRIAGE_DATA_DIR: ':memory:' }), kubernetes: { kubeconfig: world.kubeconfig, certificateEvents: false }, causesDirectory }
   const clock = handClock(failureTime + minute)
   const lines: string[] = []
   const app = await buildApp(config, { clients: {}, clock, log: buildLog({ level: 'error', destination: { write: line => { lines.push(line) } } }), lookThread: true })

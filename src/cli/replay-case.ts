@@ -65,7 +65,7 @@ export function replayConfig (world: World): Config {
   const config = loadConfig({})
   return {
     ...config,
-    kubernetes: { kubeconfig: world.kubeconfig },
+    kubernetes: { kubeconfig: world.kubeconfig, certificateEvents: false },
     collect: { ...config.collect, deadline: replayDeadline },
     probes: { ...config.probes, enabled: true, clusterResolvers: world.resolvers.cluster, publicResolvers: world.resolvers.public, dohResolvers: [], outside: [] }
   }

@@ -17,7 +17,7 @@ export async function run (_values: string[], options: { config?: string }): Pro
   const log = buildLog({ level: config.log.level, secrets: secretsOf(config) })
   const clock = { now: () => Date.now() }
   const cluster = await openCluster(config, clock)
-  const app = await buildApp(config, { clients: { kubernetes: cluster.kubernetes }, clock, log, lookThread: true })
+  const app = await buildApp(config, { clients: { kubernetes: cluster.kubernetes, ...(cluster.events === undefined ? {} : { events: cluster.events }) }, clock, log, lookThread: true })
   closeWithGrace({ delay: drainAtMost, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) log.fatal({ err }, 'stopped by an error')
     else log.info({ signal }, 'stopping')

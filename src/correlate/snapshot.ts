@@ -1,5 +1,5 @@
 import { absent, seen, unavailable, type Look } from '../shared/types/common.ts'
-import type { IssuerRef, KubeObject } from '../shared/types/kubernetes.ts'
+import { ownComponent, type IssuerRef, type KubeObject } from '../shared/types/kubernetes.ts'
 import type { ListLook, Observations } from '../shared/types/observations.ts'
 
 /** The plural, group-qualified resource of each kind, as it stands in `ListLook.resource`. */
@@ -45,7 +45,7 @@ export function takeSnapshot ({ objects, lists }: Pick<Observations, 'objects' |
   const owners = new Map<string, KubeObject[]>()
   const names = new Map<string, KubeObject>()
   const events = new Map<string, KubeObject[]>()
-  const sorted = [...objects].sort(byPlace)
+  const sorted = objects.filter(object => !isOwnEvent(object)).sort(byPlace)
   for (const object of sorted) {
     const { metadata } = object
     const kind = kindOf(object)
@@ -118,6 +118,9 @@ function howListed (lists: readonly ListLook[], resource: string, namespace: str
 }
 
 const sameResource = (a: string, b: string): boolean => a === b || (a.includes('.') !== b.includes('.') && a.split('.')[0] === b.split('.')[0])
+
+/** Our own words on a Certificate (kubernetes.certificateEvents) would prove themselves at the next look. */
+const isOwnEvent = ({ kind, reportingComponent }: KubeObject): boolean => kind === 'Event' && reportingComponent === ownComponent
 
 /** What an Event is about; new-style events call it `regarding`. */
 export function involvedObject (event: KubeObject): { kind: string, namespace?: string, name: string, uid: string, apiVersion: string } {

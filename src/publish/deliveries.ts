@@ -5,10 +5,13 @@ import { deliveryStore, type DeliveryStore } from '../shared/store/deliveries.ts
 import type { Candidate } from '../shared/store/delivery-row.ts'
 import type { StoreContext } from '../shared/store/store.ts'
 import type { Clock, Millis } from '../shared/types/common.ts'
+import { certificateEvents, eventKey, eventTarget, type EventSink } from './certificate-event.ts'
+import { elsewhereOf } from './compose.ts'
 import type { Finding } from './finding.ts'
+import { Following, type Receiver } from './following.ts'
 import type { Transport } from './message.ts'
 import { Outbox } from './outbox.ts'
-import { Outgoing, outgoingKey } from './outgoing.ts'
+import { outgoing, outgoingKey } from './outgoing.ts'
 import type { DeliveryMetrics, Limits, OutboxStatus } from './reach.ts'
 import { chooseChannel, issuerOf } from './routing.ts'
 import { logTransport, slackTransport } from './slack/transport.ts'
@@ -26,6 +29,8 @@ export interface DeliveriesOptions {
   limits?: Partial<Limits>
   /** Buttons that act are shown. */
   interactive?: boolean
+  /** The diagnosis is also an Event on the Certificate. */
+  events?: EventSink
   /** So many alerts come in that everything else should leave them room. */
   busy? (): boolean
 }
@@ -72,7 +77,9 @@ export async function startDeliveries (options: DeliveriesOptions): Promise<Deli
   let storms = 0
   let latest = clock.now()
   const outbox = new Outbox({ store, transport, config, clock, log, limits: options.limits, metrics: options.metrics, interactive }, wake)
-  const outgoing = new Outgoing({ store, config, clock, log, route, metrics: options.metrics })
+  const follow = (receiver: Receiver): Following => new Following({ receiver, store, config, clock, log, metrics: options.metrics })
+  const webhooks = follow(outgoing(config, route))
+  const events = follow(certificateEvents(options.events))
 
   function wake (): void {
     if (stopped) return
@@ -118,7 +125,10 @@ export async function startDeliveries (options: DeliveriesOptions): Promise<Deli
       route: (candidate: Candidate) => chooseChannel(config, routedOf(candidate)).channel,
       entry: entryOf,
       sizeOf: sizeOfEntry,
-      also: ({ incident }: Candidate) => config.outgoing.map(({ url }) => ({ incident: incident.id, kind: 'outgoing', target: url, uniqueKey: outgoingKey(incident.id, url), wanted: incident.revision }))
+      also: ({ incident: { id, revision } }: Candidate) => [
+        ...config.outgoing.map(({ url }) => ({ incident: id, kind: 'outgoing', target: url, uniqueKey: outgoingKey(id, url), wanted: revision })),
+        ...(options.events === undefined ? [] : [{ incident: id, kind: 'certificate-event', target: eventTarget, uniqueKey: eventKey(id), wanted: revision }])
+      ]
     }
     for (;;) {
       const { folded, more } = await store.assign(rules, assignBatch)
@@ -127,13 +137,15 @@ export async function startDeliveries (options: DeliveriesOptions): Promise<Deli
     }
     if (clock.now() - storms >= betweenStorms || clock.now() < storms) {
       storms = clock.now()
-      await tellChanges(store)
+      await tellChanges(store, config)
       await endStorms(store, config, clock, log)
     }
     const targets = await store.dueTargets()
     const isUrl = (target: string): boolean => target.startsWith('http')
-    const times = [await outbox.run(targets.filter(target => !isUrl(target))), await outgoing.run(targets.filter(isUrl), wake), await store.nextDue()]
-    const known = times.filter(time => time !== undefined)
+    const inSlack = await outbox.run(targets.filter(target => !isUrl(target) && target !== eventTarget))
+    await webhooks.run(targets.filter(isUrl), wake)
+    await events.run(targets.filter(target => target === eventTarget), wake)
+    const known = [inSlack, await store.nextDue()].filter(time => time !== undefined)
     return known.length === 0 ? undefined : Math.min(...known)
   }
 
@@ -147,10 +159,10 @@ export async function startDeliveries (options: DeliveriesOptions): Promise<Deli
       stopped = true
       if (timer !== undefined) clearTimeout(timer)
       const end = Date.now() + 12_000
-      const underWay = (): boolean => running || outbox.busy > 0 || outgoing.busy > 0
+      const underWay = (): boolean => running || outbox.busy + webhooks.busy + events.busy > 0
       while (underWay() && Date.now() < end) await new Promise(resolve => { setTimeout(resolve, 10) })
       await transport.close()
-      await outgoing.close()
+      await Promise.all([webhooks.close(), events.close()])
     }
   }
 }
@@ -161,7 +173,7 @@ function routedOf ({ incident, labels }: Candidate): Parameters<typeof chooseCha
 }
 
 /** What became of folded incidents since their page told of them. */
-async function tellChanges (store: DeliveryStore): Promise<void> {
+async function tellChanges (store: DeliveryStore, config: Config): Promise<void> {
   for (;;) {
     const rows = await store.foldedChanges(200)
     if (rows.length === 0) return
@@ -170,7 +182,8 @@ async function tellChanges (store: DeliveryStore): Promise<void> {
       const incident = await store.incident(delivery.incident_id)
       if (incident === undefined) continue
       const labels: Record<string, string> = delivery.payload.entry === undefined ? {} : { issuer: delivery.payload.entry.issuer, domain: delivery.payload.entry.zone }
-      changes.push({ delivery, entry: entryOf({ incident, labels }), revision: Math.max(incident.revision, delivery.wanted) })
+      const elsewhere = delivery.payload.entry?.elsewhere ?? (await elsewhereOf({ store, config }, delivery, incident))?.channel
+      changes.push({ delivery, entry: { ...entryOf({ incident, labels }), ...(elsewhere === undefined ? {} : { elsewhere }) }, revision: Math.max(incident.revision, delivery.wanted) })
     }
     await store.refold(changes)
     if (rows.length < 200) return

@@ -26,11 +26,16 @@ const silentMillis = 15_000
 const mostConnections = 32
 const retryWaits = [100, 300]
 
-/** client-node opens a new Agent for each request; here connections are kept until the TLS material changes. */
-export function openTransport (credentials: Credentials, route: Route, clock: Clock): Transport {
+/** One request over connections that are kept until the TLS material changes; client-node opens a new Agent for each. Throws what the connection throws. */
+export interface Connections {
+  send (path: string, options: { method: 'GET' | 'POST', accept: string, body?: string, stream?: boolean, signal?: AbortSignal }): Promise<Answer>
+  close (): Promise<void>
+}
+
+/** Connections to the API server of these credentials. */
+export function openConnections (credentials: Credentials, route: Route): Connections {
   let agent: { key: string, dispatcher: Dispatcher } | undefined
   const retired: Dispatcher[] = []
-  let ahead: Millis = 0
 
   function dispatcherFor (tls: TlsMaterial): Dispatcher {
     const key = JSON.stringify([tls, credentials.proxy])
@@ -46,15 +51,30 @@ export function openTransport (credentials: Credentials, route: Route, clock: Cl
   }
 
   return {
+    async send (path, { method, accept, body, stream = false, signal }) {
+      const { headers, tls } = await credentials.current()
+      return request(credentials.server + path, {
+        method, dispatcher: dispatcherFor(tls), signal, headers: { ...headers, accept, 'user-agent': 'acme-triage', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body }), ...(stream ? { bodyTimeout: 300_000 } : {})
+      })
+    },
+    async close () {
+      await Promise.all([agent?.dispatcher, ...retired].map(dispatcher => dispatcher?.destroy().catch(() => {})))
+    }
+  }
+}
+
+/** Reads, with a second and third try when the API is out of breath. */
+export function openTransport (credentials: Credentials, route: Route, clock: Clock): Transport {
+  const connections = openConnections(credentials, route)
+  let ahead: Millis = 0
+
+  return {
     async get (path, { purpose, signal, stream = false }) {
       try {
         for (let attempt = 0; ; attempt++) {
-          const { headers, tls } = await credentials.current()
           const asked = clock.now()
-          const answer = await request(credentials.server + path, {
-            dispatcher: dispatcherFor(tls), signal, headers: { ...headers, accept: stream ? '*/*' : 'application/json', 'user-agent': 'acme-triage' },
-            ...(stream ? { bodyTimeout: 300_000 } : {})
-          })
+          const answer = await connections.send(path, { method: 'GET', accept: stream ? '*/*' : 'application/json', stream, signal })
           ahead = clockDifference(answer.headers.date, asked, clock.now()) ?? ahead
           const wait = retryWaits[attempt]
           if (wait === undefined || ![429, 502, 503, 504].includes(answer.statusCode)) return answer
@@ -69,9 +89,7 @@ export function openTransport (credentials: Credentials, route: Route, clock: Cl
       }
     },
     clockAhead: () => ahead,
-    async close () {
-      await Promise.all([agent?.dispatcher, ...retired].map(dispatcher => dispatcher?.destroy().catch(() => {})))
-    }
+    close: () => connections.close()
   }
 }
 

@@ -24,7 +24,7 @@ export interface Config {
     bodyLimit: number
   }
   pages: { tokens: string[] }
-  kubernetes: { kubeconfig?: string, certManagerNamespace?: string }
+  kubernetes: { kubeconfig?: string, certManagerNamespace?: string, /** The diagnosis is written as an Event on the Certificate: the only write into the cluster, with a Role of its own. */ certificateEvents: boolean }
   collect: { deadline: Millis, logBytes: number, concurrency: number, /** The ingress controllers' logs are read for the challenge path. */ ingressLogs: boolean }
   probes: {
     enabled: boolean

@@ -42,7 +42,8 @@ export function loadConfig (env: Environment, options: { file?: string } = {}): 
     pages: { tokens: list(secret('ACME_TRIAGE_PAGE_TOKEN')) },
     kubernetes: {
       ...optional('kubeconfig', filled(env.KUBECONFIG) ?? file.kubernetes?.kubeconfig),
-      ...optional('certManagerNamespace', file.kubernetes?.certManagerNamespace)
+      ...optional('certManagerNamespace', file.kubernetes?.certManagerNamespace),
+      certificateEvents: file.kubernetes?.certificateEvents ?? false
     },
     collect: {
       deadline: duration(file.collect?.deadline, '5s'),

@@ -27,6 +27,9 @@ export interface ObjectMeta {
   managedFields?: ManagedFields[]
 }
 
+/** The component of Events that we write: what we said ourselves is no evidence. */
+export const ownComponent = 'acme-triage'
+
 interface OwnerReference { apiVersion: string, kind: string, name: string, uid: string, controller?: boolean }
 
 interface ManagedFields {

@@ -54,6 +54,10 @@ export interface AcmeTriageConfiguration {
      */
     kubeconfig?: string
     certManagerNamespace?: string
+    /**
+     * Write each diagnosis as an Event on the Certificate, the only write into the cluster; needs deploy/optional/certificate-events.yaml
+     */
+    certificateEvents?: boolean
   }
   collect?: {
     deadline?: Duration
