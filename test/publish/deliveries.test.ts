@@ -224,3 +224,20 @@ t.test('the same webhook twice at once is one message', async t => {
   await slack.until(() => slack.roots().every(({ edits }) => edits > 0))
   t.equal(slack.roots().length, 2)
 })
+
+t.test('an alert that ends and fires again before anybody looked: the message does not stay resolved', async t => {
+  const { slack, fire, diagnose, deliveries } = await deliveryWorld(t)
+  const alert = anAlert()
+  const [incident] = await fire(alert)
+  await diagnose(incident!)
+  await slack.until(() => slack.roots()[0]?.text.includes('port 80 is closed') === true, 'the cause')
+  await fire({ ...alert, status: 'resolved', endsAt: alert.startsAt + 1_000 })
+  // Something else than the closing look asks for an edit, which shows the state of this moment.
+  await deliveries.store.touch(incident!, {})
+  deliveries.wake()
+  await slack.until(() => slack.roots()[0]!.text.startsWith('Resolved'), 'the end')
+  await fire({ ...alert, startsAt: alert.startsAt + 2_000 })
+  await slack.until(() => !slack.roots()[0]!.text.startsWith('Resolved'), 'the message opens again')
+  await slack.until(() => slack.replies(slack.roots()[0]!.ts).some(({ text, broadcast }) => broadcast === true && text.includes('fires again')), 'a word in the thread')
+  t.equal(slack.roots().length, 1)
+})

@@ -15,8 +15,9 @@ const notesKept = 20
 /**
  * The incidents that the alerts of one batch lead to. An open one of the same key is joined, one
  * that closed a moment ago is opened again (so that its thread goes on), else a new one begins.
- * Only a new one is announced from here; closing and reopening are told by the look that follows,
- * which has the words for it.
+ * A new one is announced from here, and one that opens again is shown anew: the look that follows
+ * may find what the last one found, while the message says by now that it is over. Closing is told
+ * by the look that follows, which has the words for it.
  */
 export class IncidentBook {
   readonly #byKey = new Map<string, Entry>()
@@ -109,8 +110,9 @@ export class IncidentBook {
   async #reopen (transaction: Transaction<Database>, { id, place, notes, truncated }: Entry): Promise<void> {
     const now = this.#now
     await transaction.updateTable('incident').set(row => ({
-      state: 'open', updated_at: now, closed_at: null, closed_why: '', reopened: row('reopened', '+', 1), truncated, notes: JSON.stringify(notes)
+      state: 'open', updated_at: now, closed_at: null, closed_why: '', reopened: row('reopened', '+', 1), revision: row('revision', '+', 1), truncated, notes: JSON.stringify(notes)
     })).where('id', '=', id).execute()
+    await showRevision(transaction, [id], now)
     // A key that another open incident took meanwhile stays with that one.
     const taken = transaction.selectFrom('incident_key').select('key').where('open', '=', 1)
     await transaction.updateTable('incident_key').set({ open: 1 }).where('incident_id', '=', id)
