@@ -10,7 +10,7 @@ import type { SlackFile, SlackMessage, SlackPlace, Transport } from './message.t
 import { paragraph, plain } from './slack/blocks.ts'
 import { renderRoot, renderThread } from './slack/render.ts'
 import { findingOf, noteOf, shownOf } from './story.ts'
-import { renderDigest, renderPage } from './storm.ts'
+import { renderDigest, renderDigestForward, renderPage } from './storm.ts'
 import { causeChannel, issuerOf, routedCauses } from './routing.ts'
 
 /** A message ready to go, and what the store is to know once it has gone. */
@@ -41,6 +41,7 @@ export async function compose (context: ComposeContext, row: Delivery): Promise<
     : row.kind === 'slack-note' ? await composeNote(context, row)
     : row.kind === 'slack-digest' ? await composeDigest(context, row)
     : row.kind === 'slack-digest-page' ? await composePage(context, row)
+    : row.kind === 'slack-digest-forward' ? await composeDigestForward(context, row)
     : { skip: 'obsolete' as const }
   if ('skip' in made) return made
   const metadata = { incidentId: row.incident_id, deliveryId: deliveryId(row), revision: made.revision }
@@ -83,7 +84,7 @@ async function composeRoot (context: ComposeContext, row: Delivery): Promise<Com
   if (calls !== undefined && transport.can.thread) {
     also.push({ incident: incident.id, kind: 'slack-note', target: row.target, uniqueKey: `slack-note:${incident.id}:mention`, wanted: 1, payload: { text: finding.impact.text, mention: calls } })
   }
-  const elsewhere = row.state === 'sent' && transport.can.thread && transport.can.edit ? await elsewhereOf(context, row, incident) : undefined
+  const elsewhere = transport.can.thread && transport.can.edit ? await elsewhereOf(context, row, incident) : undefined
   if (elsewhere !== undefined) {
     also.push(
       { incident: incident.id, kind: 'slack-forward', target: elsewhere.channel, uniqueKey: `slack-forward:${incident.id}`, wanted: incident.revision },
@@ -104,7 +105,7 @@ async function composeRoot (context: ComposeContext, row: Delivery): Promise<Com
 }
 
 /** The channel of the cause, when it is another one than where the notice went. Told once: a cause that changes later moves nothing. */
-async function elsewhereOf ({ store, config }: ComposeContext, { target, payload }: Delivery, { id, namespace, state, cause }: IncidentTable): Promise<{ channel: string, because: string } | undefined> {
+export async function elsewhereOf ({ store, config }: Pick<ComposeContext, 'store' | 'config'>, { target, payload }: Delivery, { id, namespace, state, cause }: IncidentTable): Promise<{ channel: string, because: string } | undefined> {
   if (payload.forwarded !== undefined || state !== 'open' || cause === '' || routedCauses(config).length === 0) return undefined
   const alert = await store.alert(id)
   const labels = alert === undefined ? {} : JSON.parse(alert.row.labels) as Record<string, string>
@@ -220,7 +221,21 @@ async function composeDigest ({ store, config, transport }: ComposeContext, row:
   const message = renderDigest(row, entries, { first: row.state !== 'sent', publicUrl: config.publicUrl, separate })
   // Where nothing can be edited or replied to, the names must come with it.
   if (!transport.can.thread) message.text = `${message.text}\n${entries.map(({ entry }) => `${entry.namespace}/${entry.certificate}`).join(', ')}`.slice(0, 3_500)
-  return { message, revision: row.wanted, payload: {}, also: [] }
+  // What a cause leads to is told of a storm once, however many it has.
+  const elsewhere = new Set(entries.flatMap(({ entry }) => entry.elsewhere ?? []))
+  const also = [...elsewhere].map(channel => ({ incident: '', kind: 'slack-digest-forward', target: channel, uniqueKey: `slack-digest-forward:${row.id}:${channel}`, wanted: 1, payload: { digest: row.id } }))
+  return { message, revision: row.wanted, payload: {}, also: transport.can.thread ? also : [] }
+}
+
+/** Where a cause leads to, that a storm has incidents of it: they are followed in the digest. */
+async function composeDigestForward ({ store, transport }: ComposeContext, row: Delivery): Promise<Composition> {
+  const digest = await store.get(row.payload.digest ?? '')
+  if (digest === undefined || digest.state === 'dead') return { skip: 'obsolete' }
+  if (digest.state !== 'sent' || !hasPlace(placeOf(digest))) return { skip: 'wait' }
+  const members = await membersOf(store, await store.pages(digest.id))
+  const entries = members.flatMap(({ payload: { entry } }) => entry?.elsewhere === row.target ? [entry] : [])
+  if (entries.length === 0) return { skip: 'obsolete' }
+  return { message: renderDigestForward(digest, entries, await transport.permalink(placeOf(digest))), revision: saidOnce, payload: {}, also: [] }
 }
 
 async function composePage ({ store, transport }: ComposeContext, row: Delivery): Promise<Composition> {

@@ -182,7 +182,7 @@ async function tellChanges (store: DeliveryStore, config: Config): Promise<void>
       const incident = await store.incident(delivery.incident_id)
       if (incident === undefined) continue
       const labels: Record<string, string> = delivery.payload.entry === undefined ? {} : { issuer: delivery.payload.entry.issuer, domain: delivery.payload.entry.zone }
-      const elsewhere = delivery.payload.entry?.elsewhere ?? (await elsewhereOf({ store, config }, delivery, incident))?.channel
+      const elsewhere = (await elsewhereOf({ store, config }, delivery, incident))?.channel
       changes.push({ delivery, entry: { ...entryOf({ incident, labels }), ...(elsewhere === undefined ? {} : { elsewhere }) }, revision: Math.max(incident.revision, delivery.wanted) })
     }
     await store.refold(changes)

@@ -72,6 +72,13 @@ export function renderDigest (digest: Delivery, entries: { id: string, entry: Di
   return { text: clip(text, 1_000), blocks }
 }
 
+/** Said once in the channel that a cause leads to. No names and no numbers, which would grow old: those stand in the digest. */
+export function renderDigestForward ({ created_at: since }: Delivery, entries: DigestEntry[], link: string | undefined): SlackMessage {
+  const causes = [...new Set(entries.map(({ cause }) => cause))].sort().join(', ')
+  const text = `🟠 A storm since ${utcMinute(since)} has certificates that fail for ${clip(causes, 300)}. All of them are told in its digest${link === undefined ? '' : `: ${link}`}`
+  return { text, blocks: [paragraph(plain(text)), context('acme-triage · once for each storm; incidents that outlive it get messages of their own')] }
+}
+
 /** One reply of a digest: many incidents, a line each. */
 export function renderPage (page: number, entries: DigestEntry[], { plainText }: { plainText: boolean }): SlackMessage {
   const lines = entries.map(lineOf)

@@ -114,3 +114,13 @@ t.test('the cause leads to a channel of its own: told there once, linked, edited
   await slack.until(() => slack.roots().every(({ text }) => text.startsWith('Resolved')), 'the end in both')
   t.equal(slack.roots().length, 2)
 })
+
+t.test('the cause was known before the first message could be sent: its channel hears of it all the same', async t => {
+  const { slack, fire, diagnose } = await deliveryWorld(t, { change: config => { config.causes['acme-rate-limited'] = { channel: 'C2' } }, fault: () => ({ is: 'status', status: 503 }) })
+  const [id] = await fire(anAlert())
+  await slack.until(() => slack.calls.length > 0, 'a first try')
+  await diagnose(id!, 'acme-rate-limited')
+  slack.fault = () => undefined
+  await slack.until(() => slack.roots().some(({ channel }) => channel === 'C2'), 'the other channel')
+  t.same(slack.roots().map(({ channel }) => channel).sort(), ['C1', 'C2'])
+})

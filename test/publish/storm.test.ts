@@ -66,3 +66,27 @@ t.test('a digest that a person deleted begins anew with all of its pages', async
   await slack.until(() => names(4, 1).every(name => all(slack.messages).includes(name)), 'all names again')
   t.equal(slack.roots().length, 2)
 })
+
+t.test('a storm has incidents whose cause leads to another channel: said there once, with the way to the digest', async t => {
+  const world = await deliveryWorld(t, { change: config => {
+    config.slack.storm = { threshold: 1, window: 120_000 }
+    config.causes['acme-rate-limited'] = { channel: 'C2' }
+    config.slack.routes = [{ channel: 'C3', cause: 'issuer-not-found', severity: 'warning' }]
+  } })
+  const { slack, fire, diagnose } = world
+  const incidents = await fire(names(6).map(name => anAlert(name)))
+  await slack.until(() => all(slack.messages).includes('crt-00005'))
+  const inChannel = (channel: string) => slack.roots().filter(root => root.channel === channel)
+  for (const incident of incidents.slice(2, 4)) await diagnose(incident, 'acme-rate-limited')
+  await slack.until(() => inChannel('C2').length === 1, 'the word in the channel of the cause')
+  const digest = inChannel('C1').find(({ text }) => text.includes('at once'))!
+  t.match(inChannel('C2')[0]!.text, /^🟠 A storm since .* fail for acme-rate-limited\./)
+  t.match(inChannel('C2')[0]!.text, `/archives/C1/p${digest.ts.replace('.', '')}`)
+  await diagnose(incidents[4]!, 'acme-rate-limited')
+  await diagnose(incidents[5]!, 'issuer-not-found')
+  await slack.until(() => inChannel('C3').length === 1, 'the word in the channel that a route leads to')
+  t.match(inChannel('C3')[0]!.text, 'issuer-not-found')
+  await slack.until(() => /crt-00004 order crt-00004-1-42 – acme-rate-limited/.test(all(slack.replies(digest.ts))), 'the third in its line')
+  t.equal(inChannel('C2').length, 1)
+  t.equal(inChannel('C2')[0]!.edits, 0)
+})

@@ -55,6 +55,8 @@ export interface DigestEntry {
   urgency: string
   headline: string
   state: string
+  /** The channel that only the cause leads to. */
+  elsewhere?: string
 }
 
 /** A root nobody has chosen a channel for, with what the choice depends on. */
