@@ -121,7 +121,11 @@ function subjectOf ({ core, whole }: Text): string {
 }
 
 /** The CA is not asked while a record or page is made or cleared away: what is said then is no word of its. */
-const isDeaf = (cause: string, { wrapper }: Text): boolean => cause.startsWith('acme-') && (wrapper === 'present' || wrapper === 'cleanup')
+const isDeaf = (cause: string, { wrapper, core }: Text): boolean =>
+  cause.startsWith('acme-') && (wrapper === 'present' || wrapper === 'cleanup' || (cause !== 'acme-secondary-validation-failed' && pageOfOthers.test(core)))
+
+/** A page that the CA was served and quotes, alone in the text: the words are of whoever answers for the name. */
+const pageOfOthers = /^(?![^]*; \d{1,3} urn:)[^;]*Invalid response from https?:/i
 
 /**
  * The words of the error codes that a provider's text holds: `kas_password_incorrect` and
