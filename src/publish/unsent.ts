@@ -9,6 +9,8 @@ export interface Sending extends OutboxOptions { reach: Reach }
 
 /** Somebody must repair a channel: until then it is tried so seldom. */
 const parked: Millis = 600_000
+/** A message is looked for from so long before its row: Slack's clock dates it, and ours may be an hour ahead, or have been until a moment ago. */
+const clockTrust: Millis = 2 * 3_600_000
 
 /** A first sending that did not come to pass: when to try again, and as what. */
 export async function failedPost (outbox: Sending, row: Delivery, failure: Failure): Promise<void> {
@@ -72,8 +74,7 @@ export async function reconcile (outbox: Sending, row: Delivery): Promise<void> 
   if (claimed === undefined) return
   if (row.kind === 'slack-file') return void await store.settle(claimed, { state: 'superseded', last_error: 'sent or not: not repeated' })
   const thread = row.kind === 'slack-root' || row.kind === 'slack-forward' || row.kind === 'slack-digest' ? undefined : await threadOf(outbox, row)
-  // Our clock and Slack's may differ: begin well before.
-  const oldest = row.created_at - 600_000
+  const oldest = Math.min(row.created_at, clock.now()) - clockTrust
   const found = await transport.find(row.external_channel === '' ? row.target : row.external_channel, deliveryId(row), { oldest, ...(thread === undefined ? {} : { thread }) })
   const now = clock.now()
   if (found.is === 'failed') {

@@ -198,6 +198,23 @@ t.test('a clock that is set back by an hour holds nothing up', async t => {
   t.equal(world.slack.roots().length, 1)
 })
 
+t.test('what Slack has is found by a clock that is an hour ahead, and by one that was a day ahead', async t => {
+  for (const { ahead, later } of [{ ahead: 3_600_000, later: 3_600_000 }, { ahead: 86_400_000, later: 0 }]) {
+    const world = await deliveryWorld(t, { limits: { first: 1_000 } })
+    let shift = ahead
+    const clock = { now: () => Date.now() + shift }
+    world.store.context.clock = clock
+    await world.again({ clock })
+    world.slack.fault = (method, _args, count) => method === 'chat.postMessage' && count === 1 ? { is: 'kept-and-cut' } : undefined
+    await world.fire(anAlert())
+    while ((await world.deliveries.store.list({ state: 'ambiguous', limit: 1 })).length === 0) await new Promise(resolve => { setImmediate(resolve) })
+    shift = later
+    while ((await world.deliveries.store.list({ state: 'sent', limit: 1 })).length === 0) await new Promise(resolve => { setImmediate(resolve) })
+    t.equal(world.slack.roots().length, 1)
+    await world.deliveries.stop()
+  }
+})
+
 t.test('a store that is full while Slack answers: what was sent is not sent again', async t => {
   const world = await deliveryWorld(t)
   const { database } = world.store.context
