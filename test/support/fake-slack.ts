@@ -166,6 +166,7 @@ export async function startFakeSlack (port = 0): Promise<FakeSlack> {
       case 'chat.update': {
         const message = messages.find(({ ts }) => ts === args.ts)
         if (message === undefined) return refuse('message_not_found')
+        if (fake.channels.get(message.channel)?.archived === true) return refuse('is_archived')
         const bad = contentError(args, 4_000)
         if (bad !== undefined) return refuse(bad)
         message.text = String(args.text)

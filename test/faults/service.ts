@@ -1,0 +1,125 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { fingerprint } from '../../src/shared/fingerprint.ts'
+import { startFakeAlertmanager, type FakeAlertmanager } from '../support/fake-alertmanager.ts'
+import { startFakeSlack, type FakeSlack } from '../support/fake-slack.ts'
+import { eventually, freePort } from '../support/real-alertmanager.ts'
+
+type Status = 'firing' | 'resolved'
+
+/** The service between a fake Alertmanager and a fake Slack. */
+export interface Bench {
+  slack: FakeSlack
+  alertmanager: FakeAlertmanager
+  service: Service
+  /** What was acknowledged last, by name. */
+  acked: Map<string, Status>
+  /** Answers that asked for another try. */
+  refused: number
+  /** As Alertmanager: again on 5xx and on a lost connection. */
+  post (name: string, status?: Status): Promise<boolean>
+  /** Every post that is begun has been acknowledged. */
+  posts (names: string[], status?: Status): Promise<void>
+  close (): Promise<void>
+}
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const shiftedClock = new URL('shifted-clock.ts', import.meta.url)
+
+/** The real service as a process of its own, that can be killed at any moment. */
+export class Service {
+  readonly port: number
+  readonly #environment: Record<string, string>
+  readonly #directory: string
+  #child: ChildProcess | undefined
+
+  constructor (port: number, { slack, alertmanager, config }: { slack: string, alertmanager: string, config: string }) {
+    this.port = port
+    this.#directory = mkdtempSync(join(tmpdir(), 'acme-triage-faults-'))
+    const path = (name: string): string => join(this.#directory, name)
+    writeFileSync(path('config.yaml'), config)
+    this.setToken('xoxb-first')
+    this.#environment = {
+      PATH: process.env.PATH ?? '', HOME: this.#directory, ACME_TRIAGE_CONFIG: path('config.yaml'), ACME_TRIAGE_LISTEN: `127.0.0.1:${port}`, ACME_TRIAGE_DATA_DIR: path('data'), ACME_TRIAGE_PROBES: 'off',
+      SLACK_BOT_TOKEN_FILE: path('token'), SLACK_CHANNEL: 'C1', SLACK_API_URL: slack, ALERTMANAGER_URLS: alertmanager, NODE_NO_WARNINGS: '1'
+    }
+  }
+
+  async start (): Promise<void> {
+    this.#child = spawn(process.execPath, [`--import=${shiftedClock}?file=${join(this.#directory, 'clock')}`, main, 'serve'], { env: this.#environment, stdio: 'ignore' })
+    await eventually(async () => {
+      if (this.#child!.exitCode !== null) throw new Error(`the service ended with ${this.#child!.exitCode}`)
+      return (await fetch(`http://127.0.0.1:${this.port}/readyz`).catch(() => undefined))?.ok === true
+    }, 'the service to be ready', 60_000)
+  }
+
+  async kill (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise<void>(resolve => { child.once('exit', () => { resolve() }) })
+    child.kill(signal)
+    await ended
+  }
+
+  setToken (token: string): void { writeFileSync(join(this.#directory, 'token'), token) }
+
+  /** By so many milliseconds the service's clock is ahead. */
+  setClock (milliseconds: number): void { writeFileSync(join(this.#directory, 'clock'), String(milliseconds)) }
+
+  /** Without any rights a disk is as good as full when no file may grow beyond a page. */
+  fillDisk (full: boolean): void {
+    const { status, stderr } = spawnSync('prlimit', [`--pid=${this.#child!.pid}`, `--fsize=${full ? 4_096 : 'unlimited'}:unlimited`], { encoding: 'utf8' })
+    if (status !== 0) throw new Error(`prlimit: ${stderr}`)
+  }
+
+  remove (): void { rmSync(this.#directory, { recursive: true, force: true }) }
+}
+
+export async function bench (config: { storm: number, fallbackChannel?: string }): Promise<Bench> {
+  const slack = await startFakeSlack()
+  const alertmanager = await startFakeAlertmanager()
+  const port = await freePort()
+  const service = new Service(port, {
+    slack: slack.url, alertmanager: alertmanager.url,
+    config: JSON.stringify({ slack: { storm: { threshold: config.storm, window: '2m' }, ...(config.fallbackChannel === undefined ? {} : { fallbackChannel: config.fallbackChannel }) }, alertmanager: { poll: '1s' } })
+  })
+  await service.start()
+  const began = new Date(Date.now() - 60_000).toISOString()
+  const world: Bench = {
+    slack, alertmanager, service, acked: new Map(), refused: 0,
+    async post (name, status = 'firing') {
+      const labels = { alertname: 'CertManagerACMEOrderFailed', namespace: name, certificate: name, name: `${name}-1-42`, severity: 'warning' }
+      const endsAt = new Date(Date.now() + (status === 'firing' ? 3_600_000 : 0)).toISOString()
+      alertmanager.put({ labels, annotations: { summary: 'failed' }, startsAt: began, endsAt })
+      const body = JSON.stringify({
+        version: '4', receiver: 'acme', status, groupKey: `{}:{namespace="${name}"}`, groupLabels: {}, commonLabels: labels, commonAnnotations: {}, externalURL: 'http://alertmanager:9093', truncatedAlerts: 0,
+        alerts: [{ status, labels, annotations: { summary: 'failed' }, startsAt: began, endsAt: status === 'firing' ? '0001-01-01T00:00:00Z' : endsAt, generatorURL: '', fingerprint: fingerprint(labels) }]
+      })
+      for (let attempt = 0; attempt < 200; attempt++) {
+        const answer = await fetch(`http://127.0.0.1:${port}/webhook`, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
+        if (answer?.ok === true) {
+          // A late copy of what began does not open it again.
+          if (world.acked.get(name) !== 'resolved') world.acked.set(name, status)
+          return true
+        }
+        if (answer !== undefined) world.refused++
+        await new Promise(resolve => { setTimeout(resolve, 200) })
+      }
+      return false
+    },
+    async posts (names, status) {
+      const answers = await Promise.all(names.map(name => world.post(name, status)))
+      if (answers.includes(false)) throw new Error('an alert was not taken in forty seconds')
+    },
+    async close () {
+      await service.kill('SIGTERM')
+      service.remove()
+      await slack.close()
+      await alertmanager.close()
+    }
+  }
+  return world
+}
