@@ -41,26 +41,26 @@ async function start (program: string, args: string[], port: number, ready: stri
   return { url, port, child, stop }
 }
 
-/** The real Alertmanager with one webhook receiver. */
-export async function startAlertmanager (webhook: string, timing: { wait?: string, interval?: string } = {}): Promise<RealProgram> {
-  const port = await freePort()
+/** The real Alertmanager with one receiver, which posts to these webhooks. */
+export async function startAlertmanager (webhooks: string | string[], options: { wait?: string, interval?: string, port?: number, groupBy?: string[] } = {}): Promise<RealProgram> {
+  const port = options.port ?? await freePort()
   const directory = mkdtempSync(join(tmpdir(), 'acme-triage-alertmanager-'))
   writeFileSync(join(directory, 'alertmanager.yml'), JSON.stringify({
-    route: { receiver: 'acme', group_by: ['alertname', 'namespace'], group_wait: timing.wait ?? '100ms', group_interval: timing.interval ?? '500ms', repeat_interval: '1h' },
-    receivers: [{ name: 'acme', webhook_configs: [{ url: webhook, send_resolved: true }] }]
+    route: { receiver: 'acme', group_by: options.groupBy ?? ['alertname', 'namespace'], group_wait: options.wait ?? '100ms', group_interval: options.interval ?? '500ms', repeat_interval: '1h' },
+    receivers: [{ name: 'acme', webhook_configs: [webhooks].flat().map(url => ({ url, send_resolved: true })) }]
   }))
   return start('prometheus-alertmanager', [`--config.file=${directory}/alertmanager.yml`, `--storage.path=${directory}/data`, `--web.listen-address=127.0.0.1:${port}`, '--cluster.listen-address='], port, '/-/ready', directory)
 }
 
 /** The real Prometheus: one rule that fires on a metric, sent to these targets. */
-export async function startPrometheus (options: { metricsPort: number, targets: { port: number, prefix?: string }[], annotations: Record<string, string>, evaluate?: string, resend?: string }): Promise<RealProgram> {
+export async function startPrometheus (options: { metricsPort: number, targets: { port: number, prefix?: string }[], annotations: Record<string, string>, externalLabels?: Record<string, string>, evaluate?: string, resend?: string }): Promise<RealProgram> {
   const port = await freePort()
   const directory = mkdtempSync(join(tmpdir(), 'acme-triage-prometheus-'))
   writeFileSync(join(directory, 'rules.yml'), JSON.stringify({
     groups: [{ name: 'acme', rules: [{ alert: 'CertManagerACMEOrderFailed', expr: 'max by (namespace, name, certificate) (test_order_state{state="invalid"}) == 1', labels: { severity: 'warning' }, annotations: options.annotations }] }]
   }))
   writeFileSync(join(directory, 'prometheus.yml'), JSON.stringify({
-    global: { scrape_interval: '500ms', scrape_timeout: '400ms', evaluation_interval: options.evaluate ?? '1s' },
+    global: { scrape_interval: '500ms', scrape_timeout: '400ms', evaluation_interval: options.evaluate ?? '1s', external_labels: options.externalLabels ?? {} },
     rule_files: ['rules.yml'],
     scrape_configs: [{ job_name: 'test', honor_labels: true, static_configs: [{ targets: [`127.0.0.1:${options.metricsPort}`] }] }],
     alerting: { alertmanagers: options.targets.map(({ port: target, prefix }) => ({ static_configs: [{ targets: [`127.0.0.1:${target}`] }], ...(prefix === undefined ? {} : { path_prefix: prefix }) })) }

@@ -166,6 +166,9 @@ export interface AcmeTriageConfiguration {
         [k: string]: number
       }
       runbook?: Url
+      /**
+       * Incidents with this cause are told there too, once; of a storm one message leads to its digest
+       */
       channel?: string
     }
   }
