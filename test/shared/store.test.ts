@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { sql } from 'kysely'
 import t from 'tap'
 import { openStore, type Store, type StoreSettings } from '../../src/shared/store/store.ts'
-import { deliveryStore } from '../../src/shared/store/deliveries.ts'
+import { deliveryStore, type DeliveryStore } from '../../src/shared/store/deliveries.ts'
 import { never } from '../../src/shared/store/delivery-row.ts'
 import type { IncomingNotification } from '../../src/shared/store/intake.ts'
 import type { LookResult } from '../../src/shared/store/incidents.ts'
@@ -260,6 +260,29 @@ if (typeof postgres === 'string') {
     t.equal(answers.flatMap(({ opened }) => opened).length, 1)
     const claims = await Promise.all(replicas.map(replica => replica.jobs.claim(5, minute)))
     t.equal(claims.flat().filter(({ incident_id: id }) => id === answers.flatMap(({ opened }) => opened)[0]).length, 1)
+  })
+
+  t.test('a page of a digest that grows while another replica sends it keeps everybody', async t => {
+    const clock = handClock()
+    const replicas = await Promise.all([0, 1].map(() => openStore({ dataDir: '', databaseUrl: postgres.url, flapWindow: 0, clock })))
+    t.teardown(() => Promise.all(replicas.map(replica => replica.close())))
+    const [{ intake, context }] = replicas as [Store, Store]
+    const [grows, sends] = replicas.map(replica => deliveryStore(replica.context)) as [DeliveryStore, DeliveryStore]
+    const entry = { namespace: 'shop', certificate: '', order: '', cluster: '', issuer: '', zone: '', cause: '', urgency: 'unknown', headline: '', state: 'open' }
+    const storm = { threshold: 1, window: minute, pageCharacters: 1_000_000, route: () => 'C-grows', entry: () => entry, sizeOf: () => 10, also: () => [] }
+    const arrive = async (name: string): Promise<void> => { await intake.accept(notification({ fingerprint: name, certificate: name })) }
+    for (const name of ['grows-a', 'grows-b']) await arrive(name)
+    await grows.assign(storm, 500)
+    const page = await context.database.selectFrom('delivery').select('id').where('kind', '=', 'slack-digest-page').where('target', '=', 'C-grows').executeTakeFirstOrThrow()
+    for (let round = 0; round < 20; round++) {
+      await arrive(`grows-${round}`)
+      const claimed = (await sends.claim((await sends.get(page.id))!, 0))!
+      clock.advance(1)
+      await Promise.all([grows.assign(storm, 500), ...Array.from({ length: 6 }, () => sends.settle(claimed, { state: 'sent', payload: { shown: { state: '', cause: '', urgency: '', hash: String(round) } } }))])
+    }
+    const folded = await context.database.selectFrom('delivery').select('incident_id').where('target', '=', 'C-grows').where('state', '=', 'folded').execute()
+    t.ok(folded.length > 20)
+    t.same((await sends.get(page.id))!.payload.members?.toSorted(), folded.map(({ incident_id: id }) => id).toSorted())
   })
 }
 

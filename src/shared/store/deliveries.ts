@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 import type { Millis } from '../types/common.ts'
-import { insertDeliveries, readDelivery, rootKey, type Delivery, type DeliveryPatch, type DeliveryPayload, type NewDelivery } from './delivery-row.ts'
+import { insertDeliveries, readDelivery, rootKey, rowsToChange, type Delivery, type DeliveryPatch, type DeliveryPayload, type NewDelivery } from './delivery-row.ts'
 import { digestStore, type DigestStore } from './digests.ts'
 import { showRevision } from './incident-book.ts'
+import { intakeLock } from './intake.ts'
 import type { Database, DeliveryState, DeliveryTable, IncidentTable } from './schema.ts'
 import type { StoreContext } from './store.ts'
 import { clean } from './text.ts'
@@ -110,7 +111,7 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
     settle: (delivery, patch, also = []) => context.transaction(async transaction => {
       const { payload, ...rest } = patch
       // Merged with what is there now: a page may have got new members while it was being sent.
-      const current = payload === undefined ? undefined : await transaction.selectFrom('delivery').select('payload').where('id', '=', delivery.id).executeTakeFirst()
+      const current = payload === undefined ? undefined : await rowsToChange(context, transaction).select('payload').where('id', '=', delivery.id).executeTakeFirst()
       const merged: DeliveryPayload = { ...(current === undefined ? {} : JSON.parse(current.payload) as DeliveryPayload), ...payload }
       const { numUpdatedRows } = await transaction.updateTable('delivery').set({
         ...rest,
@@ -158,7 +159,7 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
 
     restart: (incident, error, target) => context.transaction(async transaction => {
       const now = clock.now()
-      const rows = (await transaction.selectFrom('delivery').selectAll().where('incident_id', '=', incident).where('kind', 'in', ['slack-root', 'slack-thread']).execute()).map(readDelivery)
+      const rows = (await rowsToChange(context, transaction).selectAll().where('incident_id', '=', incident).where('kind', 'in', ['slack-root', 'slack-thread']).execute()).map(readDelivery)
       for (const { id, payload, target: from } of rows) {
         await transaction.updateTable('delivery').set(row => ({
           state: 'intent', revision: 0, external_channel: '', external_id: '', run_at: now, lease_until: null, attempts: row('attempts', '+', 1), last_error: clean(error), updated_at: now,
@@ -173,12 +174,12 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
 
     touch: (incident, payload) => context.transaction(async transaction => {
       const now = clock.now()
-      const row = await transaction.selectFrom('delivery').select(['id', 'payload']).where('unique_key', '=', rootKey(incident)).executeTakeFirst()
+      const row = await rowsToChange(context, transaction).select(['id', 'payload']).where('unique_key', '=', rootKey(incident)).executeTakeFirst()
       if (row === undefined) return
       await transaction.updateTable('delivery').set({ payload: clean(JSON.stringify({ ...JSON.parse(row.payload) as DeliveryPayload, ...payload })) }).where('id', '=', row.id).execute()
       await transaction.updateTable('incident').set(each => ({ revision: each('revision', '+', 1), updated_at: now })).where('id', '=', incident).execute()
       await showRevision(transaction, [incident], now)
-    }),
+    }, intakeLock),
 
     async postpone (id, at) {
       await database.updateTable('delivery').set({ run_at: at, updated_at: clock.now() }).where('id', '=', id).where('lease_until', 'is', null).execute()

@@ -82,6 +82,11 @@ export function readDelivery (row: DeliveryTable): Delivery {
   return { ...row, payload: JSON.parse(row.payload) as DeliveryPayload }
 }
 
+/** Rows that are read to be written back changed: no replica writes them in between, or what it wrote would be lost. */
+export function rowsToChange ({ dialect }: StoreContext, transaction: Transaction<Database>) {
+  return transaction.selectFrom('delivery').$if(dialect === 'postgres', query => query.forUpdate())
+}
+
 /** Rows whose key exists already stay as they are. */
 export async function insertDeliveries (context: StoreContext, transaction: Transaction<Database>, rows: NewDelivery[]): Promise<void> {
   const now = context.clock.now()

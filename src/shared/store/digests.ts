@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Millis } from '../types/common.ts'
-import { insertDeliveries, never, readDelivery, type Candidate, type Delivery, type DeliveryPayload, type DigestEntry, type NewDelivery } from './delivery-row.ts'
+import { insertDeliveries, never, readDelivery, rowsToChange, type Candidate, type Delivery, type DeliveryPayload, type DigestEntry, type NewDelivery } from './delivery-row.ts'
 import type { Database } from './schema.ts'
 import type { StoreContext } from './store.ts'
 import { clean } from './text.ts'
@@ -96,7 +96,7 @@ export function digestStore (context: StoreContext): DigestStore {
 
     restartDigest: (id, error) => context.transaction(async transaction => {
       const now = clock.now()
-      const rows = (await transaction.selectFrom('delivery').selectAll().where(row => row.or([row('id', '=', id), row('unique_key', 'like', `slack-digest-page:${id}:%`)])).execute()).map(readDelivery)
+      const rows = (await rowsToChange(context, transaction).selectAll().where(row => row.or([row('id', '=', id), row('unique_key', 'like', `slack-digest-page:${id}:%`)])).execute()).map(readDelivery)
       for (const { id: each, payload } of rows) {
         await transaction.updateTable('delivery').set(row => ({
           state: 'intent', revision: 0, external_channel: '', external_id: '', run_at: now, lease_until: null, attempts: row('attempts', '+', 1), last_error: clean(error), updated_at: now,
@@ -106,7 +106,7 @@ export function digestStore (context: StoreContext): DigestStore {
     }),
 
     closeDigest: digest => context.transaction(async transaction => {
-      const row = await transaction.selectFrom('delivery').select('payload').where('id', '=', digest.id).executeTakeFirst()
+      const row = await rowsToChange(context, transaction).select('payload').where('id', '=', digest.id).executeTakeFirst()
       if (row === undefined) return
       await transaction.updateTable('delivery').set(each => ({ wanted: each('wanted', '+', 1), payload: JSON.stringify({ ...JSON.parse(row.payload) as DeliveryPayload, open: false }), updated_at: clock.now() }))
         .where('id', '=', digest.id).execute()
@@ -149,7 +149,7 @@ async function assign (context: StoreContext, transaction: Transaction<Database>
   }
   let folded = 0
   for (const [channel, list] of channels) {
-    const digest = rules.threshold > 0 ? await openDigest(transaction, channel) : undefined
+    const digest = rules.threshold > 0 ? await openDigest(context, transaction, channel) : undefined
     const room = rules.threshold <= 0 ? list.length : digest !== undefined ? 0 : Math.max(0, rules.threshold - await countRoots(transaction, channel, now - rules.window))
     const alone = list.slice(0, room).map(({ delivery }) => delivery.id)
     for (let from = 0; from < alone.length; from += 300) {
@@ -163,8 +163,8 @@ async function assign (context: StoreContext, transaction: Transaction<Database>
   return { assigned: found.length - folded, folded, more: found.length === limit }
 }
 
-async function openDigest (transaction: Transaction<Database>, channel: string): Promise<Delivery | undefined> {
-  const rows = await transaction.selectFrom('delivery').selectAll().where('target', '=', channel).where('kind', '=', 'slack-digest').where('state', 'not in', ['dead', 'superseded']).orderBy('created_at', 'desc').limit(3).execute()
+async function openDigest (context: StoreContext, transaction: Transaction<Database>, channel: string): Promise<Delivery | undefined> {
+  const rows = await rowsToChange(context, transaction).selectAll().where('target', '=', channel).where('kind', '=', 'slack-digest').where('state', 'not in', ['dead', 'superseded']).orderBy('created_at', 'desc').limit(3).execute()
   return rows.map(readDelivery).find(({ payload }) => payload.open === true)
 }
 
@@ -178,7 +178,7 @@ async function fold (context: StoreContext, transaction: Transaction<Database>, 
     digest = readDelivery(await transaction.selectFrom('delivery').selectAll().where('unique_key', '=', uniqueKey).executeTakeFirstOrThrow())
   }
   let pages = digest.payload.pages ?? 0
-  const last = pages === 0 ? undefined : await transaction.selectFrom('delivery').selectAll().where('unique_key', '=', pageKey(digest.id, pages)).executeTakeFirst()
+  const last = pages === 0 ? undefined : await rowsToChange(context, transaction).selectAll().where('unique_key', '=', pageKey(digest.id, pages)).executeTakeFirst()
   let page = last === undefined ? undefined : readDelivery(last)
   let members = page?.payload.members ?? []
   let characters = page?.payload.characters ?? rules.pageCharacters
