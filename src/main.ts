@@ -39,7 +39,7 @@ const commands: CommandEntry[] = [
     options: [['--case <directory>', 'another case directory'], ['--keep', 'leave the page up until Ctrl-C']], load: () => import('./cli/demo.ts')
   },
   { usage: 'accuracy <directories...>', description: 'compare replayed cases with their expect.yaml', options: [['--concurrency <number>', 'cases side by side']], load: () => import('./cli/accuracy.ts') },
-  { usage: 'doctor', description: 'try everything the service needs, and name the write-back mode that fits', options: [configFlag, ['--json', 'findings as JSON']], load: () => import('./cli/doctor.ts') },
+  { usage: 'doctor', description: 'try everything the service needs, and name the write-back mode that fits', options: [configFlag, ['--prometheus <url>', 'the Prometheus that sends the alerts (PROMETHEUS_URL)'], ['--json', 'findings as JSON']], load: () => import('./cli/doctor.ts') },
   {
     usage: 'route', description: 'which channel an alert goes to, and why',
     options: [configFlag, ['--alert <file>', 'a webhook body, one alert or its labels'], ['--cause <id>', 'as if this were the cause'], ['--json', 'as JSON']], load: () => import('./cli/route.ts')

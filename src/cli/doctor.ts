@@ -1,18 +1,19 @@
-import { alertmanagerClient } from '../shared/clients/alertmanager.ts'
 import { buildDnsClient } from '../shared/clients/dns.ts'
 import { openKubernetes } from '../shared/clients/kubernetes.ts'
 import { direct } from '../shared/clients/route.ts'
 import type { Config } from '../shared/config/config.ts'
 import { loadConfig } from '../shared/config/load.ts'
 import { reasonOf } from '../shared/errors.ts'
+import { fit } from '../publish/annotations/fit.ts'
+import { lookAtSetup, type Setup } from '../publish/annotations/setup.ts'
 import { fixOf } from '../publish/slack/errors.ts'
 import { slackTransport } from '../publish/slack/transport.ts'
 import { duration } from '../publish/words.ts'
 
 /** One thing that was tried. */
-export interface Finding { area: 'kubernetes' | 'alertmanager' | 'slack' | 'dns' | 'egress' | 'webhook' | 'write-back', ok: boolean | 'unknown', text: string, fix?: string }
+export interface Finding { area: 'kubernetes' | 'alertmanager' | 'slack' | 'dns' | 'egress' | 'webhook' | 'write-back', ok: boolean | 'unknown', text: string, fix?: string, /** Lines to copy. */ snippet?: string }
 
-interface Options { config?: string, json?: boolean }
+interface Options { config?: string, json?: boolean, prometheus?: string }
 
 /** What collectors read; a reading that is refused costs the evidence named beside it. */
 const readings: [string, string][] = [
@@ -22,13 +23,14 @@ const readings: [string, string][] = [
   ['deployments.apps', 'cert-manager\'s version and flags']
 ]
 
-/** `acme-triage doctor`: tries everything the service needs, reads only, and names the write-back mode that fits. Status 1 when something is broken. */
+/** `acme-triage doctor`: tries everything the service needs, changes nothing, and names the write-back mode that fits. Status 1 when something is broken. */
 export async function run (_values: string[], options: Options): Promise<number> {
   const config = loadConfig(process.env, { file: options.config })
-  const findings = (await Promise.all([cluster(config), alertmanagers(config), slack(config), names(config), egress(config)])).flat()
-  findings.push(webhook(config), modeThatFits(config, findings))
+  const prometheusUrl = options.prometheus ?? process.env.PROMETHEUS_URL
+  const findings = (await Promise.all([cluster(config), alerts(config, prometheusUrl), slack(config), names(config), egress(config)])).flat()
+  findings.push(webhook(config))
   if (options.json === true) process.stdout.write(`${JSON.stringify(findings)}\n`)
-  else for (const { area, ok, text, fix } of findings) process.stdout.write(`${ok === true ? '✓ fine   ' : ok === false ? '✗ broken ' : '? unknown'} ${area.padEnd(12)} ${text}${fix === undefined ? '' : `\n    → ${fix}`}\n`)
+  else for (const finding of findings) process.stdout.write(inWords(finding))
   return findings.some(({ ok }) => ok === false) ? 1 : 0
 }
 
@@ -58,22 +60,42 @@ async function cluster (config: Config): Promise<Finding[]> {
   }
 }
 
-async function alertmanagers ({ alertmanager }: Config): Promise<Finding[]> {
-  if (alertmanager.urls.length === 0) return [{ area: 'alertmanager', ok: 'unknown', text: 'no URL: annotations are not written back', fix: 'Set ALERTMANAGER_URLS to every peer.' }]
-  return (await Promise.all(alertmanager.urls.map(async (url): Promise<Finding[]> => {
-    const client = alertmanagerClient({ url, route: direct, headers: alertmanager.headers, ...(alertmanager.bearer === undefined ? {} : { bearer: alertmanager.bearer }), ...(alertmanager.basic === undefined ? {} : { basic: alertmanager.basic }), ...(alertmanager.ca === undefined ? {} : { ca: alertmanager.ca }) })
-    try {
-      const status = await client.status()
-      if (!status.ok) return [{ area: 'alertmanager', ok: false, text: `${url}: ${status.error}`, fix: status.status === 401 || status.status === 403 ? 'Check ALERTMANAGER_BEARER or ALERTMANAGER_BASIC.' : 'Check the URL, with its path prefix.' }]
-      const { version, cluster: state, peers } = status.value
-      const found: Finding[] = [{ area: 'alertmanager', ok: true, text: `${url}: version ${version}, cluster ${state}` }]
-      if (peers > alertmanager.urls.length) found.push({ area: 'alertmanager', ok: false, text: `the cluster has ${peers} peers, ${alertmanager.urls.length} configured`, fix: 'Peers do not share alerts: list every one in ALERTMANAGER_URLS.' })
-      return found
-    } finally {
-      await client.close()
-    }
-  }))).flat()
+/** Alertmanager, Prometheus, and the mode that fits between them. */
+async function alerts (config: Config, prometheusUrl: string | undefined): Promise<Finding[]> {
+  const setup = await lookAtSetup(config, { route: direct, ...(prometheusUrl === undefined ? {} : { prometheusUrl }) })
+  return [...peers(setup), ...writeBack(setup)]
 }
+
+function peers ({ peers: all, tenant }: Setup): Finding[] {
+  const area = 'alertmanager' as const
+  if (all.length === 0) return [{ area, ok: 'unknown', text: 'no URL', fix: 'Set ALERTMANAGER_URLS to every peer.' }]
+  const found = all.map(({ url, version, unreadable, closed }): Finding => {
+    if (unreadable !== undefined) return { area, ok: false, text: `${url}: ${unreadable.error}`, fix: unreadable.status === 401 && /org/i.test(unreadable.error) ? 'Name the tenant: alertmanager.headers: {X-Scope-OrgID: …}.' : unreadable.status === 401 || unreadable.status === 403 ? 'Check ALERTMANAGER_TOKEN or ALERTMANAGER_BASIC.' : 'Check the URL, with its path prefix.' }
+    return closed === undefined ? { area, ok: true, text: `${url}: version ${version}, takes posts` } : { area, ok: 'unknown', text: `${url}: ${closed}` }
+  })
+  const names = all.flatMap(({ name }) => name === '' ? [] : [name])
+  const members = Math.max(...all.map(({ peers: count }) => count))
+  // Peers do not share alerts, only silences and what was notified; Mimir does that by itself.
+  if (!tenant && new Set(names).size < names.length) found.push({ area, ok: false, text: 'two of these URLs lead to the same peer', fix: 'Name each peer by its own address (alertmanager-operated resolves to all of them), not a Service in front.' })
+  else if (!tenant && members > all.length) found.push({ area, ok: false, text: `the cluster has ${members} peers, ${all.length} configured`, fix: 'Peers do not share alerts: list every one in ALERTMANAGER_URLS.' })
+  return found
+}
+
+function writeBack (setup: Setup): Finding[] {
+  const area = 'write-back' as const
+  const { mode, why, change, lacks, better } = fit(setup)
+  const write = (lines: string | undefined): Partial<Finding> => lines === undefined ? {} : { fix: 'Write:', snippet: lines }
+  return [
+    { area, ok: mode === setup.mode && !lacks.some(({ broken }) => broken) ? true : 'unknown', text: `${mode} fits${mode === setup.mode ? ', and is configured' : ` (configured: ${setup.mode})`}: ${why}`, ...write(change) },
+    ...lacks.map(({ text, broken, change: completes }): Finding => ({ area, ok: broken ? false : 'unknown', text, ...write(completes) })),
+    ...(better === undefined ? [] : [{ area, ok: 'unknown' as const, text: `${better.mode} would show more: ${better.why}`, ...write(better.change) }])
+  ]
+}
+
+const inWords = ({ area, ok, text, fix, snippet }: Finding): string => [
+  `${ok === true ? '✓ fine   ' : ok === false ? '✗ broken ' : '? unknown'} ${area.padEnd(12)} ${text}`,
+  ...(fix === undefined ? [] : [`    → ${fix}`]), ...(snippet === undefined ? [] : snippet.split('\n').map(line => `      ${line}`)), ''
+].join('\n')
 
 async function slack ({ slack: settings }: Config): Promise<Finding[]> {
   const transport = slackTransport(settings, direct)
@@ -118,19 +140,4 @@ function webhook ({ webhook: { tokens, basic } }: Config): Finding {
   return tokens.length + basic.length > 0
     ? { area: 'webhook', ok: true, text: 'the webhook asks for credentials' }
     : { area: 'webhook', ok: 'unknown', text: 'the webhook takes alerts from anybody', fix: 'Set ACME_TRIAGE_WEBHOOK_TOKEN.' }
-}
-
-/** Which write-back fits, in one line (alertmanager.md §5). */
-function modeThatFits ({ alertmanager: { urls, mode } }: Config, findings: Finding[]): Finding {
-  const area = 'write-back' as const
-  if (urls.length === 0) return { area, ok: 'unknown', text: 'metric fits: without Alertmanager\'s URL the rule\'s annotation can query acme_diagnosis_info', fix: 'alertmanager.mode: metric, scrape /metrics, and copy the annotations of the README into the rule.' }
-  if (!findings.some(({ area: of, ok }) => of === 'alertmanager' && ok === true)) return { area, ok: false, text: `mode ${mode}, but no Alertmanager answers` }
-  const advice: Record<Config['alertmanager']['mode'], string> = {
-    api: 'api needs no change to the alert path; where Prometheus is yours, tee also reaches the notifications',
-    tee: 'tee: add this service as a second target of Prometheus',
-    relay: 'relay: run at least two replicas; a dead relay resolves every alert of that Prometheus after 4 minutes',
-    metric: 'metric: the cleanest where the rule is yours; /metrics must be scraped by the same Prometheus',
-    off: 'off: annotations stay as they are; api would fit'
-  }
-  return { area, ok: true, text: advice[mode] }
 }

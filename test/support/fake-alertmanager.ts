@@ -12,6 +12,8 @@ export interface FakeAlertmanager {
   gets: number
   /** Answered instead, while set. */
   status?: number
+  /** A proxy in front lets GETs through alone. */
+  onlyReads?: boolean
   /** As a sender does it. */
   put (alert: Partial<StoredAlert> & { labels: Record<string, string> }): StoredAlert
   /** What GET shows: what has ended is not there. */
@@ -33,6 +35,7 @@ export async function startFakeAlertmanager (): Promise<FakeAlertmanager> {
         fake.gets++
         return json(fake.shown().map(alert => ({ ...alert, status: { state: 'active' }, receivers: [] })))
       }
+      if (fake.onlyReads === true) return json({ error: 'read-only' }, 405)
       const raw = Buffer.concat(chunks).toString()
       const alerts = JSON.parse(raw) as StoredAlert[]
       fake.posts.push({ alerts: alerts as unknown as Record<string, unknown>[], headers: request.headers, raw })

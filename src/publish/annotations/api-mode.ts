@@ -226,18 +226,20 @@ export class ApiMode {
     return writer
   }
 
-  /** A twentieth of the sender's period keeps the gap small; never more often than is polite. */
   #interval (): Millis {
     const periods = this.#peers.flatMap(({ status }) => status.period ?? [])
-    const learnt = periods.length === 0 ? this.#options.poll : Math.min(this.#options.poll, Math.min(...periods) / 20)
-    const lower = Math.min(shortest, this.#options.poll)
-    return Math.max(lower, Math.min(longest, learnt))
+    return pollInterval(this.#options.poll, periods.length === 0 ? undefined : Math.min(...periods))
   }
 
   #schedule (wait: Millis): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer)
     this.#timer = setTimeout(() => { this.wake() }, wait)
   }
+}
+
+/** A twentieth of the sender's period keeps the gap small; never more often than is polite. */
+export function pollInterval (poll: Millis, period: Millis | undefined): Millis {
+  return Math.max(Math.min(shortest, poll), Math.min(longest, poll, period === undefined ? poll : period / 20))
 }
 
 const escapePattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

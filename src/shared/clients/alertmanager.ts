@@ -34,7 +34,8 @@ export interface AlertmanagerClient {
   post (alerts: PostedAlert[]): Promise<AlertmanagerAnswer<void>>
   /** Posts a body byte for byte. */
   forward (path: string, body: Buffer | string, headers: Record<string, string>, timeout?: Millis): Promise<AlertmanagerAnswer<{ status: number, body: string }>>
-  status (): Promise<AlertmanagerAnswer<{ version: string, cluster: string, peers: number }>>
+  /** `name` tells peers apart. */
+  status (): Promise<AlertmanagerAnswer<{ version: string, cluster: string, name: string, peers: number }>>
   close (): Promise<void>
 }
 
@@ -84,8 +85,8 @@ export function alertmanagerClient ({ url, route, bearer, basic, headers = {}, c
     post: alerts => call('/api/v2/alerts', { method: 'POST', body: JSON.stringify(alerts), headers: { 'content-type': 'application/json', [hopHeader]: '1' } }, async response => { await response.body?.cancel() }),
     forward: (path, body, forwarded, limit) => call(path, { method: 'POST', body, headers: forwarded, ...(limit === undefined ? {} : { timeout: limit }) }, async response => ({ status: response.status, body: (await response.text()).slice(0, 2_000) })),
     status: () => call('/api/v2/status', { method: 'GET' }, async response => {
-      const value = await response.json() as { versionInfo?: { version?: string }, cluster?: { status?: string, peers?: unknown[] } }
-      return { version: value.versionInfo?.version ?? '', cluster: value.cluster?.status ?? '', peers: value.cluster?.peers?.length ?? 0 }
+      const value = await response.json() as { versionInfo?: { version?: string }, cluster?: { status?: string, name?: string, peers?: unknown[] } }
+      return { version: value.versionInfo?.version ?? '', cluster: value.cluster?.status ?? '', name: value.cluster?.name ?? '', peers: value.cluster?.peers?.length ?? 0 }
     }),
     close: () => agent.destroy()
   }
