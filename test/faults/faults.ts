@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { reasonOf } from '../../src/shared/errors.ts'
+import { missing } from '../support/real-alertmanager.ts'
+import { alertmanagerScenes, isRight, playAlertmanagers } from './alertmanagers.ts'
 import { scenes, type Scene } from './scenes.ts'
 import { bench } from './service.ts'
 import { tally, type FaultRow } from './tally.ts'
@@ -46,10 +48,10 @@ function killing (title: string, { kills, storm, perKill }: { kills: number, sto
     title, storm, kills,
     async play (world, names) {
       const all = names('k', kills * perKill)
-      const sending: Promise<void>[] = []
+      const sending: Promise<boolean>[] = []
       for (let round = 0; round < kills; round++) {
         for (const [index, name] of all.slice(round * perKill, (round + 1) * perKill).entries()) {
-          sending.push(world.posts([name]).then(() => index % 3 === 0 ? world.posts([name], 'resolved') : undefined))
+          sending.push(world.post(name).then(taken => taken && index % 3 === 0 ? world.post(name, 'resolved') : taken))
         }
         await new Promise(resolve => { setTimeout(resolve, Math.round(random() * 400)) })
         await world.service.kill()
@@ -72,5 +74,16 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       if (row.failed !== undefined) line(`  ${row.failed}`)
     }
   })
-  process.exitCode = rows.some(({ lost, twice, stale, bare, failed }) => lost + twice + stale + bare > 0 || failed !== undefined) ? 1 : 0
+  let right = rows.every(({ lost, twice, stale, bare, failed }) => lost + twice + stale + bare === 0 && failed === undefined)
+  const absent = missing('prometheus-alertmanager', 'prometheus')
+  line(absent ?? 'with the real Alertmanager', ...absent === undefined ? ['looks', 'bare', 'foreign', 'extra', 'again', 'back ms', 'end ms'] : [])
+  for (const scene of absent === undefined ? alertmanagerScenes.filter(({ title }) => title.includes(option('scenes', ''))) : []) {
+    for (const mode of scene.modes) {
+      const row = await playAlertmanagers(scene, mode)
+      line(`${mode}: ${row.fault}`, row.looks, row.bare, row.strangers, row.extra, row.again, row.back, row.end)
+      if (row.failed !== undefined) line(`  ${row.failed}`)
+      right &&= isRight(row)
+    }
+  }
+  process.exitCode = right ? 0 : 1
 }
