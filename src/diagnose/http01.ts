@@ -83,11 +83,14 @@ function failureIn (text: Text, by: 'ca' | 'self-check'): Failure | undefined {
   const words = text.core.slice(0, 2_000)
   const common = { by, cite: text, words, address: text.problem?.ip ?? dialled(words) }
   // What a server sent back stands in quotes behind these words; it must not be read as a failure to connect.
-  const status = /wrong status code '(\d{3})'|invalid response from \S+(?: \[[^\]]*\])?: (\d{3})\b|returned (\d{3})\b|request failed: (\d{3})\b|\bstatus(?: code)?\b\D{0,12}(\d{3})\b|status code from http: \S+ .{0,20}(\d{3})/i.exec(words)
+  const status = /wrong status code '(\d{3})'|invalid response from \S+(?: \[[^\]]*\])?: (\d{3})\b|returned (?:http )?(\d{3})\b|request failed: (\d{3})\b|\bstatus(?: code)?\b\D{0,12}(\d{3})\b|status code from http: \S+ .{0,20}(\d{3})/i.exec(words)
   if (status !== null) {
     const code = Number(status.slice(1).find(digits => digits !== undefined))
     return { ...common, kind: code === 407 ? 'proxy' : code >= 300 && code < 400 ? 'redirect' : 'status', status: code }
   }
+  const named = /\bstatus code: (\w+)/i.exec(words)?.[1]?.toLowerCase()
+  const code = named === undefined ? undefined : statusNames.get(named)
+  if (code !== undefined) return { ...common, kind: 'status', status: code }
   if (/did not get expected response|invalid response from \S+(?: \[[^\]]*\])?: "|key authorization file|did not match this challenge|correct value not found|response too (large|small): received/i.test(words) || text.problem?.type === 'incorrectResponse') {
     return { ...common, kind: words.includes('(got "")') ? 'empty-body' : looksLikeToken(words) ? 'other-token' : 'wrong-body' }
   }
@@ -97,19 +100,22 @@ function failureIn (text: Text, by: 'ca' | 'self-check'): Failure | undefined {
   return { ...common, kind: 'other' }
 }
 
+/** Statuses as .NET prints them. */
+const statusNames = new Map([['notfound', 404], ['unauthorized', 401], ['forbidden', 403], ['internalservererror', 500], ['badgateway', 502], ['serviceunavailable', 503], ['gatewaytimeout', 504]])
+
 const looksLikeToken = (words: string): boolean => /(got|!=) ["[][\w-]{43}\.[\w-]{43}["\]]|but got: [\w-]{20,24}\.* ?\(truncated\)|but got: [\w-]{40,44}\.[\w-]{40,44}/.test(words)
 
 const connectionKinds: readonly [RegExp, FailureKind][] = [
-  [/no such host|nxdomain|temporary failure in name resolution|name or service not known|unknown ?host|dns (name|query name) .{0,20}(not (exist|found)|unknown)|no valid (a|aaaa|ip)|could not resolve|server misbehaving|servfail|refused looking up|looking up (a|aaaa) for|lookup \S+( on \S+)?: /i, 'dns'],
+  [/no such host|nxdomain|temporary failure in name resolution|name or service not known|unknown ?host|enotfound|could not resolve|dns (name|query name) .{0,20}(not (exist|found)|unknown)|no valid (a|aaaa|ip)|could not resolve|server misbehaving|servfail|refused looking up|looking up (a|aaaa) for|lookup \S+( on \S+)?: /i, 'dns'],
   [/proxyconnect|socks connect|proxy authentication required/i, 'proxy'],
   [/redirect/i, 'redirect'],
-  [/remote error: tls|tls: |only speaks http, not tls|http response to https client|doesn't support tls|handshake failure/i, 'tls'],
-  [/timeout (after connect|during (read|write))/i, 'slow'],
-  [/timeout during connect|i\/o timeout|client\.timeout exceeded|deadline exceeded|timed out/i, 'timeout'],
-  [/connection refused/i, 'refused'],
-  [/connection reset|broken pipe|error reading http response body|failed to read response body/i, 'reset'],
+  [/remote error: tls|tls: |ssl connection could not|sslhandshake|sslerror|\[ssl: |only speaks http, not tls|http response to https client|doesn't support tls|handshake failure/i, 'tls'],
+  [/timeout (after connect|during (read|write))|read timed out|awaiting response headers/i, 'slow'],
+  [/timeout during connect|i\/o timeout|client\.timeout exceeded|deadline exceeded|timed out|etimedout|did not properly respond/i, 'timeout'],
+  [/connection refused|actively refused|econnrefused/i, 'refused'],
+  [/connection ?reset|econnreset|broken pipe|error reading http response body|failed to read response body/i, 'reset'],
   [/network (is )?unreachable|no route to host|host is (down|unreachable)|cannot assign requested address/i, 'unreachable'],
-  [/\beof\b|empty reply|error getting validation data/i, 'closed']
+  [/\beof\b|empty reply|socket hang up|remote end closed connection|error getting validation data/i, 'closed']
 ]
 
 /** The address in `dial tcp 203.0.113.10:80` or `->203.0.113.10:80`. */
@@ -209,7 +215,7 @@ export function saidByCa (match: string, rest: RuleRest): TextRule[] {
 }
 
 /** The pattern of a status that the CA got: Boulder's way to say it (`Invalid response from URL: 404`), and that of other CAs (`HTTP status code 404`). */
-export const gotStatus = (codes: string): string => `(?:invalid response from \\S+(?: \\[[^\\]]*\\])?: |\\breturned |\\brequest failed: |\\bstatus(?: code)?\\b[^0-9]{0,12})(?:${codes})\\b`
+export const gotStatus = (codes: string): string => `(?:invalid response from \\S+(?: \\[[^\\]]*\\])?: |\\breturned (?:http )?|\\brequest failed: |\\bstatus(?: code)?\\b[^0-9]{0,12})(?:${codes})\\b`
 
 /** A text of cert-manager's own check before the CA is asked. */
 export function selfCheckSays (match: string, rest: RuleRest): TextRule[] {

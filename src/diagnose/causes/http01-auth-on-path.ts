@@ -20,8 +20,8 @@ export default defineCause({
     'Exempt /.well-known/acme-challenge/ from the login, the client certificate or the allow-list; with edit-in-place, give the solver an Ingress of its own instead.'
   ],
   texts: [
-    ...saidByCa(gotStatus('401'), { confidence: 'proven' }),
-    ...saidByCa(gotStatus('403'), { confidence: 'likely' }),
+    ...saidByCa(gotStatus('401|unauthorized'), { confidence: 'proven' }),
+    ...saidByCa(gotStatus('403|forbidden'), { confidence: 'likely' }),
     ...saidByCa('remote error: tls: (certificate required|bad certificate)', { confidence: 'likely' }),
     ...saidByCa('invalid response from .*(sign in|log ?in|single sign-on|keycloak|oauth2)', { confidence: 'possible' }),
     ...selfCheckSays("wrong status code '40[13]'", { confidence: 'likely' }),

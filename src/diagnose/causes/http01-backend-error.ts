@@ -19,8 +19,8 @@ export default defineCause({
     'Let the Service have a ready endpoint on port 8089, spoken to in plain HTTP (no backend-protocol HTTPS or GRPC), and let nothing stand between ingress and Pod.'
   ],
   texts: [
-    ...saidByCa(gotStatus('5[01]\\d'), { confidence: 'proven' }),
-    ...saidByCa('timeout (after connect|during (read|write))', { confidence: 'likely' }),
+    ...saidByCa(gotStatus('5[01]\\d|internalservererror|badgateway|serviceunavailable|gatewaytimeout'), { confidence: 'proven' }),
+    ...saidByCa('timeout (after connect|during (read|write))|\\bread timed out|awaiting response headers', { confidence: 'likely', unless: 'port=443' }),
     ...saidByCa('http/2 over http', { confidence: 'proven' }),
     ...selfCheckSays("wrong status code '5[01]\\d'", { confidence: 'likely' })
   ],

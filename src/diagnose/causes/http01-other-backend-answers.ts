@@ -21,13 +21,13 @@ export default defineCause({
     'Where the site must own the whole host, use acme.cert-manager.io/http01-edit-in-place, or DNS-01.'
   ],
   texts: [
-    ...saidByCa(gotStatus('4\\d\\d'), { confidence: 'likely', unless: gotStatus('40[13]|426') }),
-    ...saidByCa('non-200 status code', { confidence: 'likely', unless: gotStatus('401|403|5\\d\\d') }),
+    ...saidByCa(gotStatus('4\\d\\d|notfound'), { confidence: 'likely', unless: gotStatus('40[13]|426') }),
+    ...saidByCa('non[- ]200 status code', { confidence: 'likely', unless: gotStatus('401|403|5\\d\\d|unauthorized|forbidden|\\w*(error|gateway|unavailable|timeout)') }),
     ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: "', { confidence: 'likely' }),
     ...saidByCa('did not match this challenge|correct value not found|keyauthorization does not match', { confidence: 'likely', unless: '(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
     // What other CAs say of a body that is not the key authorization: the standard's type for it, step-ca's word of policy, Vault's length limits.
-    { in: everywhere, match: '.', when: { problem: ['incorrectResponse'] }, unless: 'txt record|dns-01|_acme-challenge|(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]', confidence: 'likely' },
-    ...saidByCa('will not issue certificates for the identifier|http-01: response too (large|small)|(response|token|key ?authorization) .{0,12}\\b((did|does) not match|mismatch)', { confidence: 'likely', unless: 'txt record|dns-01|_acme-challenge|(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
+    { in: everywhere, match: '.', when: { problem: ['incorrectResponse'] }, unless: 'status code: |txt record|dns-01|_acme-challenge|(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]', confidence: 'likely' },
+    ...saidByCa('will not issue certificates for the identifier|http-01: response too (large|small)|(incorrect|invalid|wrong|unexpected) key ?authorization|(response|token|key ?authorization) .{0,12}\\b((did|does) not match|mismatch)', { confidence: 'likely', unless: 'txt record|dns-01|_acme-challenge|(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
     ...selfCheckSays("wrong status code '(2|4)\\d\\d'", { confidence: 'possible', unless: "'(40[137]|426|470)'" }),
     ...selfCheckSays('did not get expected response', { confidence: 'likely', unless: 'but got: [\\w-]{20,44}(\\.[\\w-]{20,44}|\\.* ?\\(truncated\\))' })
   ],

@@ -24,11 +24,11 @@ export default defineCause({
     // After a redirect to HTTPS it is port 443 that is closed.
     ...saidByCa('timeout during connect', { confidence: 'proven', variant: 'timeout', unless: 'fetching https:' }),
     ...saidByCa('dial tcp \\S+:80: (i/o timeout|connect: (connection|operation) timed out)', { confidence: 'proven', variant: 'timeout' }),
-    ...saidByCa('connection refused', { confidence: 'proven', variant: 'refused', unless: ':443: connect|fetching https:' }),
+    ...saidByCa('connection refused|actively refused|econnrefused', { confidence: 'proven', variant: 'refused', unless: ':443\\b|port=443|fetching https:' }),
     ...saidByCa('(network (is )?unreachable|no route to host)', { confidence: 'likely', variant: 'timeout', unless: 'fetching https:' }),
     // Other CAs say it in words of their own.
     ...saidByCa('(^|: )timeout\\.?$', { confidence: 'likely', variant: 'timeout', unless: 'https:|dns' }),
-    ...saidByCa('connect\\w*\\b.{0,40}\\btimed?[ -]?out|timed? ?out\\b.{0,20}\\bconnect(ing)?\\b', { confidence: 'likely', variant: 'timeout', unless: 'timeout (during|after) connect|https:|:443\\b|dns|lookup' }),
+    ...saidByCa('connect\\w*\\b.{0,40}\\btimed?[ -]?out|timed? ?out\\b.{0,20}\\bconnect(ing)?\\b|etimedout|did not properly respond|operation timed out', { confidence: 'likely', variant: 'timeout', unless: 'timeout (during|after) connect|https:|:443\\b|port=443|dns|lookup|response headers' }),
     ...saidByCa('(unable|failed|not able) to (connect|reach)|(could|can) ?not (be )?(connect|reach)|connection failed|connection to \\S+ failed', { confidence: 'possible', unless: 'fetching https:|:443\\b|dns|resolve|lookup' })
   ],
   related: ['http01-dns-points-elsewhere', 'http01-dns-ipv6-broken', 'http01-hairpin-blocked', 'http01-load-balancer-not-synced'],

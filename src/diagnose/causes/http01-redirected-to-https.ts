@@ -23,6 +23,8 @@ export default defineCause({
     ...saidByCa("doesn't support tlsv1\\.2|remote error: tls: (protocol version|handshake failure|unrecognized name|internal error)", { confidence: 'proven' }),
     ...saidByCa('(fetching|get)[ "]+https:\\S+: (error getting validation data|connection refused|timeout|connection reset)', { confidence: 'likely' }),
     ...saidByCa('remote error: tls:', { confidence: 'likely', unless: 'certificate required|bad certificate|protocol version|handshake failure|unrecognized name|internal error' }),
+    // Python, .NET and Java; a plain request meets TLS only after a redirect.
+    ...saidByCa('ssl connection could not be established|sslhandshakeexception|sslerror\\(|port=443\\).*(refused|timed? ?out)', { confidence: 'likely' }),
     // 426 Upgrade Required: Kong's answer to plain HTTP where only https is a protocol of the route.
     ...saidByCa(gotStatus('426'), { confidence: 'likely' }),
     ...selfCheckSays("wrong status code '426'", { confidence: 'likely' }),
