@@ -1,4 +1,5 @@
 import { buildDnsClient } from '../shared/clients/dns.ts'
+import { openEventWriter } from '../shared/clients/kubernetes-events.ts'
 import { openKubernetes } from '../shared/clients/kubernetes.ts'
 import { direct } from '../shared/clients/route.ts'
 import type { Config } from '../shared/config/config.ts'
@@ -54,9 +55,23 @@ async function cluster (config: Config): Promise<Finding[]> {
         : { area: 'kubernetes', ok: true, text: look.is === 'absent' ? `${resource}: this cluster does not have it` : `${resource} can be listed` }
     }))
     const refused = looks.filter(({ ok }) => ok !== true)
-    return [{ area: 'kubernetes', ok: true, text: `${version.value}: ${looks.length - refused.length} of ${looks.length} kinds can be read` }, ...clock, ...refused]
+    return [{ area: 'kubernetes', ok: true, text: `${version.value}: ${looks.length - refused.length} of ${looks.length} kinds can be read` }, ...clock, ...refused, ...await certificateEvents(config)]
   } finally {
     await client.close()
+  }
+}
+
+/** Nothing to say while it is off: that is the default. */
+async function certificateEvents ({ kubernetes: { kubeconfig, certificateEvents: on } }: Config): Promise<Finding[]> {
+  const writer = on ? openEventWriter({ kubeconfig }, { clock: { now: Date.now } }) : undefined
+  if (writer === undefined) return []
+  try {
+    const may = await writer.mayWrite()
+    if (may.is === 'seen') return [{ area: 'write-back', ok: true, text: 'the diagnosis is an Event on the Certificate, too' }]
+    // A RoleBinding in some namespaces is a choice, too.
+    return may.is === 'absent' ? [] : [{ area: 'write-back', ok: 'unknown', text: `Events on Certificates: ${may.why}`, ...(may.fix === undefined ? {} : { fix: may.fix }) }]
+  } finally {
+    await writer.close()
   }
 }
 

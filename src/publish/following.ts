@@ -78,8 +78,10 @@ export class Following {
     const failures = (this.#failures.get(row.id) ?? 0) + 1
     this.#failures.set(row.id, failures)
     metrics?.delivery(receiver.kind, told.outcome)
-    if (failures === 1) log.warn({ kind: receiver.kind, incident: incident.id, reason: told.why }, 'a delivery waits')
+    // What keeps one from arriving keeps them all: said once.
+    if (failures === 1 && this.#failures.size === 1) log.warn({ kind: receiver.kind, incident: incident.id, reason: told.why }, 'a delivery waits')
     const finished = told.final === true || now - row.created_at > useful
+    if (finished) this.#failures.delete(row.id)
     const state = row.external_id === '' ? finished ? 'dead' as const : 'intent' as const : 'sent' as const
     await store.settle(claimed, {
       state,

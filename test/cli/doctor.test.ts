@@ -14,6 +14,8 @@ import { lookAtSetup, type PeerSetup, type Setup } from '../../src/publish/annot
 import { direct } from '../../src/shared/clients/route.ts'
 import { loadConfig } from '../../src/shared/config/load.ts'
 import { buildLog } from '../../src/shared/log.ts'
+import { openWorld } from '../../src/world/world.ts'
+import { aCaseDirectory } from '../support/cluster.ts'
 import { startFakeAlertmanager } from '../support/fake-alertmanager.ts'
 import { eventually, freePort, missing, startAlertmanager, startPrometheus } from '../support/real-alertmanager.ts'
 
@@ -103,6 +105,15 @@ async function doctor (env: Record<string, string>): Promise<{ findings: Finding
   const status = await new Promise<number | null>(resolve => { child.once('close', resolve) })
   return { findings: JSON.parse(out) as Finding[], status }
 }
+
+t.test('Events on Certificates: with the option, whether the API lets us; without it, not a word', async t => {
+  const world = await openWorld(aCaseDirectory())
+  t.teardown(() => world.close())
+  const config = join(t.testdir({ 'config.yaml': 'kubernetes:\n  certificateEvents: true\n' }), 'config.yaml')
+  const events = async (env: Record<string, string>) => (await doctor({ KUBECONFIG: await world.kubeconfigFile(), ...env })).findings.filter(({ text }) => text.includes('Events'))
+  t.match(await events({ ACME_TRIAGE_CONFIG: config }), [{ ok: 'unknown', text: /may not be created in every namespace/, fix: /kubectl apply -f deploy\/optional\/certificate-events\.yaml/ }])
+  t.same(await events({}), [])
+})
 
 t.test('with the real Alertmanager and Prometheus: from api to tee, metric and relay', { skip: missing('prometheus-alertmanager', 'prometheus') }, async t => {
   const port = await freePort()

@@ -36,6 +36,7 @@ async function fakeApi (t: Test, world?: World): Promise<{ kubeconfig: string, p
       if (request.method === 'GET' && request.url!.endsWith('/namespaces/shop/certificates/shop-tls')) return say(200, anObject('cert-manager.io/v1', 'Certificate', 'shop-tls', { metadata: { uid: 'uid-of-shop-tls' } }))
       if (world !== undefined && request.method === 'GET') return void fetch(`${/server: "([^"]+)"/.exec(world.kubeconfig)![1]!}${request.url!}`).then(async answered => { say(answered.status, await answered.json()) })
       if (request.method !== 'POST') return refuse(404, 'the server could not find the requested resource')
+      if (request.url!.endsWith('/selfsubjectaccessreviews')) return say(201, { status: { allowed: answer.status !== 403 } })
       const event = JSON.parse(body) as EventBody
       posts.push(event)
       if (request.url !== '/api/v1/namespaces/shop/events') return refuse(404, 'the server could not find the requested resource')
@@ -152,6 +153,11 @@ t.test('without the Role the delivery waits and names the file to apply; the Rol
   const row = async () => (await world.deliveries.store.byKey(eventKey(incident!)))!
   await eventually(async () => (await row()).last_error !== '', 'the note of it')
   t.match(await row(), { state: 'intent', last_error: /cannot create resource "events".*kubectl apply -f deploy\/optional\/certificate-events\.yaml/ })
+  const writer = openEventWriter({ kubeconfig }, { clock: { now: Date.now } })!
+  t.teardown(() => writer.close())
+  t.match(await writer.mayWrite(), { is: 'unavailable', fix: /certificate-events\.yaml/ }, 'known before the first incident')
+  delete answer.status
+  t.same(await writer.mayWrite(), { is: 'seen', value: true })
   const [role] = parseAllDocuments(readFileSync(new URL('../../deploy/optional/certificate-events.yaml', import.meta.url), 'utf8')).map(document => document.toJS() as { rules: unknown })
   t.same(role!.rules, [{ apiGroups: [''], resources: ['events'], verbs: ['create'] }])
 })

@@ -1,4 +1,4 @@
-import type { Clock, Millis } from '../types/common.ts'
+import { seen, unavailable, type Clock, type Look, type Millis } from '../types/common.ts'
 import { ownComponent } from '../types/kubernetes.ts'
 import { findCredentials } from './kubernetes-credentials.ts'
 import { isNamespaceName, isObjectName, resourcePath, resourceType } from './kubernetes-resources.ts'
@@ -20,6 +20,8 @@ export type Written = { ok: true } | { ok: false, why: string, fix?: string, ret
 /** The one thing this program can write into a cluster, and only when asked to. Nothing else leaves KubernetesClient's GETs. */
 export interface EventWriter {
   write (event: CertificateEvent): Promise<Written>
+  /** Asks the API whether we may, in every namespace; `fix` names the Role. Writes nothing. */
+  mayWrite (): Promise<Look<true>>
   close (): Promise<void>
 }
 
@@ -51,6 +53,19 @@ export function openEventWriter (settings: { kubeconfig?: string }, { route = di
         return { ok: false, why, status, ...(hint === undefined ? {} : { fix: hint }), retry: [400, 404, 413, 422].includes(status) ? 'never' : 'later' }
       } catch (error) {
         return { ok: false, why: connectionReason(error, purpose.what, signal), retry: 'later' }
+      }
+    },
+    async mayWrite () {
+      const purpose = { group: 'authorization.k8s.io', resource: 'selfsubjectaccessreviews', verbs: ['create'], what: 'ask whether Events may be created' }
+      const signal = AbortSignal.timeout(answerWithin)
+      try {
+        const body = JSON.stringify({ apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes: { group: '', resource: 'events', verb: 'create' } } })
+        const answer = await connections.send('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { method: 'POST', accept: 'application/json', body, signal })
+        if (answer.statusCode < 200 || answer.statusCode > 299) return await refusal(answer, purpose)
+        const { status } = await answer.body.json() as { status?: { allowed?: boolean } }
+        return status?.allowed === true ? seen(true) : unavailable('Events may not be created in every namespace', roleHint)
+      } catch (error) {
+        return unavailable(connectionReason(error, purpose.what, signal))
       }
     },
     close: () => connections.close()
