@@ -19,7 +19,7 @@ export default defineCause({
   texts: [
     { in: everywhere, match: 'expired authorization|(order|authori[sz]ation) .{0,40}is expired|\\border (has|had|was) (already )?expired|\\b(order|authori[sz]ation) expired\\b|error:expired\\b|no such (challenge|authorization|order)|no order for id|authorizations for these identifiers (not found|not valid|expired)', confidence: 'proven' },
     { in: everywhere, match: 'authorization has expired', when: { wrapper: withTheCa }, unless: 'expired authorization', confidence: 'proven' },
-    { in: everywhere, match: 'authorization must be pending|(challenge|authorization) is (not|no longer) pending|authorization is (not pending|already)', unless: 'approv', confidence: 'likely' },
+    { in: everywhere, match: 'authorization must be pending|(challenge|authorization) is (not|no longer) pending|authorization is (not pending|already)|authori[sz]ation .{0,40}(has been|was|is) (deactivated|revoked)', unless: 'approv', confidence: 'likely' },
     { in: everywhere, match: '\\b404 urn:(ietf:params:)?acme:error:\\w+: .{0,40}\\b(challenge|authori[sz]ation|order)\\b.{0,60}(not found|not exist|unknown|no longer)', when: { wrapper: withTheCa }, unless: 'account|no such|page not found', confidence: 'proven' },
     // What cert-manager asks for by its own URL and the CA cannot find was there once.
     { in: everywhere, match: '\\b4(04|10) urn:\\S+ .{0,80}\\b(order|authz|authori[sz]ation|challenge)\\b', when: { wrapper: ['order-other', 'accept', 'authorization', 'order-finalize'] }, unless: 'account|page not found|certificate', confidence: 'likely' },

@@ -26,7 +26,7 @@ export default defineCause({
     { in: everywhere, match: '.', when: { wrapper: ['order-finalize'], problem: ['badPublicKey'] }, unless: '\\bjws\\b|signing key', confidence: 'proven' },
     { in: everywhere, match: '\\b(public |private )?key( type| size| length| usage)?\\b|\\b(identifiers?|subject|extensions?|sans?|template|curve|signature algorithm|pkcs ?#?10|subjectaltname|cn)\\b', when: { wrapper: ['order-finalize'], problem: ['malformed', 'unauthorized'] }, unless: 'caa|authori[sz]ations?\\b|account|\\bjws\\b|expired|limit|\\bnonce\\b|common ?name|duration|validity|notafter|not ready|order.s status', confidence: 'likely' },
     // Any other complaint about the request itself, where nothing but the request is handed in.
-    { in: everywhere, match: '\\b(csr|certificate (signing )?request)\\b.{0,60}\\b(invalid|weak|not (be|part of|in the|included|allowed|supported|valid|permitted|acceptable)|rejected|must|mismatch|unsupported|malformed|wrong)\\b', unless: 'badcsr|caa|common ?name.{0,40}(long|64|exceed)|duration|not(after|before)|denied by|approv', when: { wrapper: ['order-finalize'] }, confidence: 'likely' }
+    { in: everywhere, match: '\\b(csr|certificate (signing )?request)\\b.{0,60}\\b(invalid|weak|not (be|part of|in the|included|allowed|supported|valid|permitted|acceptable)|rejected|must|mismatch|unsupported|malformed|wrong|(do(es)?|did|can) ?not \\w+)\\b', unless: 'badcsr|caa|common ?name.{0,40}(long|64|exceed)|duration|not(after|before)|denied by|approv', when: { wrapper: ['order-finalize'] }, confidence: 'likely' }
   ],
   related: ['certificate-common-name-invalid', 'acme-finalize-failed']
 })

@@ -20,7 +20,7 @@ export default defineCause({
     { in: everywhere, match: 'profile name .{1,80} not recognized|unrecognized profile|not permitted to use certificate profile|error:invalidprofile|invalid profile requested|no such (certificate )?profile', confidence: 'proven' },
     { in: everywhere, match: 'certificate authority does not (support profiles|advertise a profile)', confidence: 'proven' },
     { in: everywhere, match: 'profile .{1,60}(unknown|unsupported|not (supported|allowed|offered|available))', when: { wrapper: withTheCa }, unless: 'identifiers', confidence: 'likely' },
-    { in: everywhere, match: '\\bprofiles?\\b', when: { wrapper: ['order-create'], problem: ['malformed', 'unauthorized', 'invalidProfile'] }, unless: 'identifiers|\\bcsr\\b|end entity|dns ?name', confidence: 'likely' }
+    { in: everywhere, match: '\\bprofiles?\\b', when: { wrapper: ['order-create'], problem: ['malformed', 'unauthorized', 'invalidProfile'] }, unless: 'identifiers|\\bcsr\\b|end entity|dns ?name|\\bsans?\\b|\\bnames\\b', confidence: 'likely' }
   ],
   examine ({ hits, issuer, directory, order }) {
     const wanted = valueIn(order)?.profile ?? valueIn(issuer)?.acme?.profile

@@ -35,7 +35,7 @@ export default defineCause({
     // A filter of the node itself, such as a CNI's policy, refuses before anything is sent.
     { in: everywhere, match: 'dial tcp \\S+: (connect: )?(operation not permitted|permission denied)', confidence: 'proven', variant: 'refused' },
     { in: everywhere, match: 'context deadline exceeded|client\\.timeout exceeded|timeout awaiting response headers', unless: 'unexpected non-acme', confidence: 'proven', variant: 'timeout' },
-    { in: everywhere, match: '(get|post|head) "https?://[^"]+": (eof|.*connection reset by peer|http2: .*)', confidence: 'likely', variant: 'tls-handshake' },
+    { in: everywhere, match: '(get|post|head) "https?://[^"]+": ((unexpected )?eof|(read|write) tcp .*|.*connection reset by peer|http2: .*)', confidence: 'likely', variant: 'tls-handshake' },
     { in: everywhere, match: '(unexpected|transient) non-acme api error.{0,200}(context deadline exceeded|timeout|connection refused|no such host|eof|reset by peer)', confidence: 'possible', variant: 'timeout' }
   ],
   related: ['acme-server-untrusted', 'acme-ca-unavailable'],

@@ -18,6 +18,7 @@ export default defineCause({
     { in: andObjects, match: 'notbefore and notafter are not supported', confidence: 'proven' },
     { in: andObjects, match: 'requested duration of .{1,80}(more|less) than the authorized|requested certificate (notafter|notbefore|duration)|notafter .{1,80}(too far|beyond|exceeds|after the)|(validity|duration).{0,40}(exceeds|longer than) the maximum', when: { notWrapper: ofOthers }, confidence: 'proven' },
     { in: andObjects, match: '\\bnot(after|before)\\b.{0,60}\\b(not (supported|allowed|accepted|permitted)|invalid|must|longer|outside)|\\b(validity|duration|lifetime|ttl)\\b.{0,60}\\b(exceeds?|longer|greater|larger|above|too long|not (allowed|supported|permitted)|outside)\\b', unless: 'notbefore and notafter are not supported|nonce|token', when: { wrapper: withTheCa }, confidence: 'likely' },
+    { in: andObjects, match: '\\b(duration|validity period|lifetime|notafter|notbefore)\\b', when: { wrapper: ['order-create', 'order-finalize'], problem: ['malformed', 'unauthorized'] }, unless: 'profile|account|authori[sz]ation', confidence: 'likely' },
     { in: andObjects, match: 'certificate duration must be greater than|spec\\.(duration|renewbefore)\\w*: invalid value', confidence: 'proven' }
   ],
   related: ['acme-profile-rejected']
