@@ -21,12 +21,14 @@ export interface Bench {
   refused: number
   /** As Alertmanager: again on 5xx and on a lost connection. */
   post (name: string, status?: Status): Promise<boolean>
-  /** Every post that is begun has been acknowledged. */
+  /** Throws when one was not acknowledged in the end. */
   posts (names: string[], status?: Status): Promise<void>
   close (): Promise<void>
 }
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+/** So long an alert is posted again. */
+const patience = 180_000
 const shiftedClock = new URL('shifted-clock.ts', import.meta.url)
 
 /** The real service as a process of its own, that can be killed at any moment. */
@@ -42,6 +44,8 @@ export class Service {
     const path = (name: string): string => join(this.#directory, name)
     writeFileSync(path('config.yaml'), config)
     this.setToken('xoxb-first')
+    // A run that ends in the middle leaves nothing behind.
+    process.once('exit', () => { this.#child?.kill('SIGKILL') })
     this.#environment = {
       PATH: process.env.PATH ?? '', HOME: this.#directory, ACME_TRIAGE_CONFIG: path('config.yaml'), ACME_TRIAGE_LISTEN: `127.0.0.1:${port}`, ACME_TRIAGE_DATA_DIR: path('data'), ACME_TRIAGE_PROBES: 'off',
       SLACK_BOT_TOKEN_FILE: path('token'), SLACK_CHANNEL: 'C1', SLACK_API_URL: slack, ALERTMANAGER_URLS: alertmanager, NODE_NO_WARNINGS: '1'
@@ -49,9 +53,11 @@ export class Service {
   }
 
   async start (): Promise<void> {
-    this.#child = spawn(process.execPath, [`--import=${shiftedClock}?file=${join(this.#directory, 'clock')}`, main, 'serve'], { env: this.#environment, stdio: 'ignore' })
+    const child = this.#child = spawn(process.execPath, [`--import=${shiftedClock}?file=${join(this.#directory, 'clock')}`, main, 'serve'], { env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] })
+    let said = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { said = (said + chunk.toString()).slice(-1_000) })
     await eventually(async () => {
-      if (this.#child!.exitCode !== null) throw new Error(`the service ended with ${this.#child!.exitCode}`)
+      if (child.exitCode !== null) throw new Error(`the service ended with ${child.exitCode}: ${said}`)
       return (await fetch(`http://127.0.0.1:${this.port}/readyz`).catch(() => undefined))?.ok === true
     }, 'the service to be ready', 60_000)
   }
@@ -98,7 +104,7 @@ export async function bench (config: { storm: number, fallbackChannel?: string }
         version: '4', receiver: 'acme', status, groupKey: `{}:{namespace="${name}"}`, groupLabels: {}, commonLabels: labels, commonAnnotations: {}, externalURL: 'http://alertmanager:9093', truncatedAlerts: 0,
         alerts: [{ status, labels, annotations: { summary: 'failed' }, startsAt: began, endsAt: status === 'firing' ? '0001-01-01T00:00:00Z' : endsAt, generatorURL: '', fingerprint: fingerprint(labels) }]
       })
-      for (let attempt = 0; attempt < 200; attempt++) {
+      for (const end = performance.now() + patience; performance.now() < end;) {
         const answer = await fetch(`http://127.0.0.1:${port}/webhook`, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
         if (answer?.ok === true) {
           // A late copy of what began does not open it again.
@@ -112,7 +118,7 @@ export async function bench (config: { storm: number, fallbackChannel?: string }
     },
     async posts (names, status) {
       const answers = await Promise.all(names.map(name => world.post(name, status)))
-      if (answers.includes(false)) throw new Error('an alert was not taken in forty seconds')
+      if (answers.includes(false)) throw new Error(`an alert was not taken in ${patience / 1_000} s`)
     },
     async close () {
       await service.kill('SIGTERM')
