@@ -59,6 +59,8 @@ function addRelatedObjects (shelf: TextShelf, scope: Scope, snapshot: Snapshot, 
   if (asked !== undefined) addSigningRequest(shelf, asked, scope.now)
   // OpenShift makes a Route of the solver's Ingress; it is the Route that its routers turn away.
   addObjectTexts(shelf, solvers.flatMap(({ metadata: { uid } }) => snapshot.ownedBy(uid, 'Route')), [])
+  // Routes of a controller's own kind for the same host: whether it takes them says who may have the host.
+  addObjectTexts(shelf, [...snapshot.byKind('HTTPProxy'), ...snapshot.byKind('VirtualServer')].filter(({ spec }) => scope.names.has((string(at(spec, 'virtualhost', 'fqdn')) || string(at(spec, 'host'))).toLowerCase())), [], 'standing')
   addObjectTexts(shelf, snapshot.byKind('APIService').filter(({ spec }) => scope.webhookGroups.has(string(fields(spec).group))), [], 'standing')
 }
 

@@ -111,6 +111,12 @@ function complaintsOf (object: KubeObject): { text: string, severity: Text['seve
       ...fieldsList(at(object.status, 'listeners')).flatMap(listener => falseOnes(listener.conditions, `listener ${string(listener.name)} `))
     ]
     case 'Route': return fieldsList(at(object.status, 'ingress')).flatMap(router => falseOnes(router.conditions, `router ${string(router.routerName)} `))
+    // Contour and the NGINX (F5) controller give a verdict and a sentence in fields of their own.
+    case 'HTTPProxy': case 'VirtualServer': {
+      const verdict = string(at(object.status, 'currentStatus')) || string(at(object.status, 'state'))
+      const words = string(at(object.status, 'description')) || string(at(object.status, 'message'))
+      return /invalid|warning|orphaned|rejected/i.test(verdict) && words !== '' ? [{ text: `${verdict}: ${words}`, severity: 'error' }] : []
+    }
     case 'APIService': return falseOnes(at(object.status, 'conditions'), '')
     default: return []
   }
