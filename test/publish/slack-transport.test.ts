@@ -182,8 +182,9 @@ t.test('our own webhook is signed, versioned, and fits its schema', async t => {
   await world.slack.until(() => received.length === 2)
   const [first, second] = received
   const signature = `v1=${createHmac('sha256', 'shared').update(`${String(second!.headers['x-acme-triage-timestamp'])}.${second!.body}`).digest('hex')}`
-  t.equal(second!.headers['x-acme-triage-signature'], signature)
   const bodies = [first, second].map(each => JSON.parse(each!.body) as ReturnType<typeof outgoingBody>)
+  t.equal(second!.headers['x-acme-triage-signature'], signature)
+  t.equal(second!.headers['x-acme-triage-delivery'], `${bodies[1]!.id}.${bodies[1]!.revision}`, 'what a receiver tells repeats by')
   t.match(bodies, [{ verdict: 'pending', revision: 1 }, { verdict: 'cause', causes: [{ id: 'http01-port80-blocked' }] }])
   t.equal(bodies[0]!.id, bodies[1]!.id)
   const ajv = new Ajv({ strict: true })
