@@ -20,7 +20,7 @@ interface AlertmanagerRow {
   looks: number
   bare: number
   strangers: number
-  /** Firing notifications above one for each alert, peer and life of its memory. */
+  /** Firing notifications above one for each beginning of an alert at the sender, peer and life of its memory. */
   extra: number
   /** Resolved notifications above one for each of these, and looks that saw the alert after its end. */
   again: number
@@ -68,11 +68,11 @@ const ours = 'acme_triage_cause'
 export async function playAlertmanagers ({ title, senders, play }: AlertmanagerScene, mode: Mode): Promise<AlertmanagerRow> {
   const row: AlertmanagerRow = { fault: title, mode, looks: 0, bare: 0, strangers: 0, extra: 0, again: 0, back: 0, end: 0 }
   let failing = true
-  const notified = { firing: 0, resolved: 0 }
+  const notified = { firing: [] as string[], resolved: [] as string[] }
   const outside = createServer((request, response) => {
-    if (request.url !== '/count') return void response.end(failing ? 'test_order_state{namespace="shop",name="shop-tls-1-42",certificate="shop-tls",state="invalid"} 1\n' : '')
+    if (request.url === '/metrics') return void response.end(failing ? 'test_order_state{namespace="shop",name="shop-tls-1-42",certificate="shop-tls",state="invalid"} 1\n' : '')
     void bodyOf(request).then(body => {
-      for (const { status } of (JSON.parse(body) as { alerts: { status: 'firing' | 'resolved' }[] }).alerts) notified[status]++
+      for (const { status, fingerprint, startsAt } of (JSON.parse(body) as { alerts: { status: 'firing' | 'resolved', fingerprint: string, startsAt: string }[] }).alerts) notified[status].push(`${request.url} ${fingerprint} ${startsAt}`)
       response.end()
     })
   })
@@ -80,10 +80,10 @@ export async function playAlertmanagers ({ title, senders, play }: AlertmanagerS
   const metricsPort = (outside.address() as AddressInfo).port
   const slack = await startFakeSlack()
   const port = await freePort()
-  const webhooks = [`http://127.0.0.1:${port}/webhook`, `http://127.0.0.1:${metricsPort}/count`]
+  let lives = 0
   // A group is notified as a whole: one for each alert keeps the count plain.
-  const groupBy = ['...']
-  const peers: (RealProgram | undefined)[] = [await startAlertmanager(webhooks, { groupBy }), await startAlertmanager(webhooks, { groupBy })]
+  const begin = (at?: number): Promise<RealProgram> => startAlertmanager([`http://127.0.0.1:${port}/webhook`, `http://127.0.0.1:${metricsPort}/lives/${lives++}`], { groupBy: ['...'], ...(at === undefined ? {} : { port: at }) })
+  const peers: (RealProgram | undefined)[] = [await begin(), await begin()]
   const ports = peers.map(peer => peer!.port)
   const directory = mkdtempSync(join(tmpdir(), 'acme-triage-peers-'))
   const config = loadConfig({
@@ -104,8 +104,6 @@ export async function playAlertmanagers ({ title, senders, play }: AlertmanagerS
     metricsPort, targets: targetsOf(sender), annotations: { summary: 'ACME order {{ $labels.name }} failed' }, evaluate: '1s', resend: '3s', ...(senders === undefined ? {} : { externalLabels: { replica: `r${sender}` } })
   })))
   const perPeer = senders === 'to-all' ? 2 : 1
-  /** Each alert at each peer, once for each life of its memory. */
-  let lives = perPeer * peers.length
 
   const shownAt = async (peer: RealProgram): Promise<Shown[] | undefined> => {
     const answer = await fetch(`${peer.url}/api/v2/alerts`).catch(() => undefined)
@@ -124,8 +122,7 @@ export async function playAlertmanagers ({ title, senders, play }: AlertmanagerS
       await program.stop('SIGKILL')
     },
     async up (peer) {
-      peers[peer] = await startAlertmanager(webhooks, { port: ports[peer]!, groupBy })
-      if (failing) lives += perPeer
+      peers[peer] = await begin(ports[peer]!)
     },
     mend () {
       failing = false
@@ -166,8 +163,8 @@ export async function playAlertmanagers ({ title, senders, play }: AlertmanagerS
       if ((await shown()).some(alerts => alerts.length > 0)) row.again++
       await sleep(50)
     }
-    row.extra = notified.firing - lives
-    row.again += Math.max(0, notified.resolved - lives)
+    row.extra = repeated(notified.firing)
+    row.again += repeated(notified.resolved)
   } catch (error) {
     row.failed = String(error)
   } finally {
@@ -191,6 +188,8 @@ export const isRight = ({ looks, strangers, extra, again, failed }: Alertmanager
 export function lineOf ({ fault, mode, looks, bare, strangers, extra, again, back, end, failed }: AlertmanagerRow): string {
   return `${mode}: ${fault}: ours missing in ${bare} of ${looks} looks, back after ${back / 1000} s; the sender's own missing in ${strangers}; ${extra} notifications too many; ended after ${end / 1000} s, ${again} times again${failed === undefined ? '' : `; ${failed}`}`
 }
+
+const repeated = (keys: string[]): number => keys.length - new Set(keys).size
 
 async function bodyOf (request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
