@@ -53,6 +53,26 @@ t.test('ingress controller to solver', t => {
   t.end()
 })
 
+t.test('Cilium\'s own policies, as far as labels and entities go', t => {
+  const cilium = (spec: Record<string, unknown>, kind = 'CiliumNetworkPolicy') => object(kind, kind === 'CiliumNetworkPolicy' ? 'shop' : undefined, 'c', { spec }, 'cilium.io/v2')
+  const rows: [title: string, policies: KubeObject[], verdict: string][] = [
+    ['only Pods of the own namespace', [cilium({ endpointSelector: {}, ingress: [{ fromEndpoints: [{}] }] })], 'blocked'],
+    ['an empty list lets nobody in', [cilium({ endpointSelector: {}, ingress: [] })], 'blocked'],
+    ['the namespace of the controller', [cilium({ endpointSelector: {}, ingress: [{ fromEndpoints: [{ matchLabels: { 'k8s:io.kubernetes.pod.namespace': 'ingress-nginx' } }] }] })], 'allowed'],
+    ['that namespace, on another port', [cilium({ endpointSelector: {}, ingress: [{ fromEndpoints: [{ matchLabels: { 'k8s:io.kubernetes.pod.namespace': 'ingress-nginx' } }], toPorts: [{ ports: [{ port: '80', protocol: 'TCP' }] }] }] })], 'blocked'],
+    ['the port alone', [cilium({ endpointSelector: {}, ingress: [{ toPorts: [{ ports: [{ port: '8089', protocol: 'ANY' }] }] }] })], 'allowed'],
+    ['an entity may be anybody', [cilium({ endpointSelector: {}, ingress: [{ fromEntities: ['ingress'] }] })], 'allowed'],
+    ['other Pods are selected', [cilium({ endpointSelector: { matchLabels: { 'k8s:app': 'web' } }, ingress: [{ fromEndpoints: [{}] }] })], 'open'],
+    ['egress only', [cilium({ endpointSelector: {}, egress: [{}] })], 'open'],
+    ['peers of another kind leave all unjudged', [cilium({ endpointSelector: {}, ingress: [{ fromEndpoints: [{}] }] }), cilium({ endpointSelector: {}, ingress: [{ fromCIDR: ['10.0.0.0/8'] }] })], 'open'],
+    ['a reserved identity is no Pod', [cilium({ endpointSelector: {}, ingress: [{ fromEndpoints: [{ matchLabels: { 'reserved:ingress': '' } }] }] })], 'open'],
+    ['a cluster-wide one leaves all unjudged', [cilium({ endpointSelector: {}, ingress: [{ fromEndpoints: [{}] }] }), cilium({ endpointSelector: {} }, 'CiliumClusterwideNetworkPolicy')], 'open']
+  ]
+  for (const [title, policies, verdict] of rows) t.equal(ask(policies).solverIngress.verdict, verdict, title)
+  t.match(ask([cilium({ endpointSelector: {}, ingress: [] })]).solverIngress.policies, ['shop/c (CiliumNetworkPolicy)'])
+  t.end()
+})
+
 t.test('egress of cert-manager', t => {
   const rows: [title: string, spec: Record<string, unknown> | undefined, verdict: string, ports: number[]][] = [
     ['no policy, no limit', undefined, 'open', []],

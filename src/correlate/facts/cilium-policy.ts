@@ -34,7 +34,7 @@ function ruleOf (rule: Fields): Fields | undefined {
     const podSelector = selectorOf(endpoint)
     return home === undefined ? { podSelector } : { podSelector, namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': home } } }
   })
-  return JSON.stringify(from).includes('io.kubernetes.pod.namespace') || JSON.stringify(from).includes('io.cilium.') ? undefined : { from, ports }
+  return /io\.kubernetes\.pod\.namespace|io\.cilium\.|reserved:/.test(JSON.stringify(from)) ? undefined : { from, ports }
 }
 
 /** Label keys carry their source in front (`k8s:app`, `any:app`); the Pod's namespace is no label of its own. */
