@@ -49,7 +49,8 @@ const mostBytes = 1_024
 
 /** The words of an Event; the link to the report comes last and is kept whole. */
 export function eventText (finding: Finding): { type: 'Warning' | 'Normal', reason: string, message: string } {
-  const report = finding.links.report === undefined ? '' : ` Report: ${finding.links.report}`
+  const { report: url = '' } = finding.links
+  const report = url === '' || url.length > 300 ? '' : ` Report: ${url}`
   const message = (text: string): string => `${clipBytes(oneLine(text), mostBytes - Buffer.byteLength(report))}${report}`
   if (!isOpen(finding.incident.state)) return { type: 'Normal', reason: finding.word, message: message(finding.sentence) }
   if (finding.causes.length === 0) return { type: 'Warning', reason: 'CauseUnknown', message: message(finding.sentence) }
@@ -74,5 +75,5 @@ function shownOf ({ incident, causes, impact }: Finding): NonNullable<DeliveryPa
 /** The Event before this one is part of the name: a cause that comes back is told again, a try that is repeated is not. */
 function eventName (incident: string, certificate: string, { state, cause }: NonNullable<DeliveryPayload['shown']>, previous: string): string {
   const hash = createHash('sha256').update(JSON.stringify([incident, state, cause, previous])).digest('hex').slice(0, 16)
-  return `${certificate.slice(0, 200)}.acme-triage-${hash}`
+  return `${certificate.slice(0, 200).replace(/[^a-z0-9]+$/, '')}.acme-triage-${hash}`
 }

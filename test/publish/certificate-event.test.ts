@@ -187,6 +187,7 @@ t.test('the message fits the API\'s 1,024 bytes whatever the cluster says, and t
   t.ok(Buffer.byteLength(message) > 1_000, 'and uses them')
   t.match(message, / Report: https:\/\/triage\.example\/incidents\/i$/)
   t.notMatch(message, /\n|\uFFFD/)
+  t.ok(Buffer.byteLength(eventText({ ...finding, links: { report: `https://${'x'.repeat(2_000)}` } }).message) <= 1_024, 'whatever the address is')
   t.end()
 })
 
