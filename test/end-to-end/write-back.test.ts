@@ -81,6 +81,7 @@ for (const mode of ['api', 'tee', 'relay', 'metric'] as const) {
     }
     t.comment(`${mode}: ours stood there in ${(present / looks * 100).toFixed(1)} % of ${looks} looks over ${seconds} s (sender's period 4 s, poll 0.2 s)`)
     t.ok(present / looks >= least[mode], `${present} of ${looks}`)
+    if (mode === 'api' || mode === 'tee') t.ok(presence.at(-1)! > 0.3, `the gauge says ${presence.at(-1)}`)
     t.equal(original, looks, 'the sender\'s own annotations were never lost')
     t.ok(notifications - before <= 1, 'no notification because of us')
 

@@ -5,7 +5,7 @@ import { ApiMode } from '../../src/publish/annotations/api-mode.ts'
 import { fingerprint } from '../../src/shared/fingerprint.ts'
 import { decide, merged } from '../../src/publish/annotations/merge.ts'
 import { renderInfoMetric, ruleAnnotations } from '../../src/publish/annotations/metric-mode.ts'
-import { OtherWriter, SenderPeriod } from '../../src/publish/annotations/observe.ts'
+import { OtherWriter, Presence, SenderPeriod } from '../../src/publish/annotations/observe.ts'
 import { startWriteBack } from '../../src/publish/annotations/write-back.ts'
 import { alertmanagerClient, type LiveAlert } from '../../src/shared/clients/alertmanager.ts'
 import { direct } from '../../src/shared/clients/route.ts'
@@ -144,6 +144,11 @@ t.test('API mode: a second program that takes turns with us is noticed', async t
   const sender = new OtherWriter()
   for (let turn = 0; turn < 50; turn++) sender.lost({ summary: 's' }, now + turn * 1_000)
   t.equal(sender.backsOff(now + 51_000), false, 'the sender itself is no other writer')
+  const presence = new Presence()
+  for (let look = 0; look < 4; look++) presence.seen(look < 3)
+  t.equal(presence.seen(false), 0.6)
+  for (let look = 0; look < 1_000; look++) presence.seen(true)
+  t.equal(presence.seen(true), 1, 'old looks are forgotten')
   const period = new SenderPeriod()
   for (const at of [0, 90_000, 180_000, 185_000, 275_000]) period.sent(now + at)
   t.equal(period.period(), 90_000)

@@ -3,7 +3,7 @@ import type { AlertmanagerClient, LiveAlert, PostedAlert } from '../../shared/cl
 import type { AnnotationTarget, AnnotationTargetStore } from '../../shared/store/annotation-targets.ts'
 import type { Clock, Millis } from '../../shared/types/common.ts'
 import { carries, decide } from './merge.ts'
-import { OtherWriter, SenderPeriod } from './observe.ts'
+import { OtherWriter, Presence, SenderPeriod } from './observe.ts'
 
 export interface ApiModeOptions {
   clients: AlertmanagerClient[]
@@ -53,7 +53,7 @@ export class ApiMode {
   readonly #missing = new Map<string, { looks: number, since: Millis }>()
   readonly #periods = new Map<string, SenderPeriod>()
   readonly #writers = new Map<string, OtherWriter>()
-  #recent: boolean[] = []
+  readonly #presence = new Presence()
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #stopped = false
@@ -215,9 +215,7 @@ export class ApiMode {
   #count (status: PeerStatus, there: boolean): void {
     status.checks++
     if (there) status.present++
-    this.#recent.push(there)
-    if (this.#recent.length > 2_000) this.#recent = this.#recent.slice(-1_000)
-    this.#options.metrics?.presence(this.#recent.filter(present => present).length / this.#recent.length)
+    this.#options.metrics?.presence(this.#presence.seen(there))
   }
 
   #writerOf (fingerprint: string): OtherWriter {

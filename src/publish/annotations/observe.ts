@@ -23,6 +23,22 @@ export class SenderPeriod {
   }
 }
 
+const looksKept = 1_000
+
+/** In how many of the last looks at a firing alert ours stood there. */
+export class Presence {
+  readonly #looks: boolean[] = []
+  #there = 0
+
+  /** Answers the share with this look. */
+  seen (there: boolean): number {
+    this.#looks.push(there)
+    if (there) this.#there++
+    if (this.#looks.length > looksKept && this.#looks.shift() === true) this.#there--
+    return this.#there / this.#looks.length
+  }
+}
+
 const window: Millis = 600_000
 const tolerated = 5
 const pause: Millis = 600_000

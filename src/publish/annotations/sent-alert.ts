@@ -17,7 +17,7 @@ export interface StreamOptions {
   hold: Millis
   /** An alert that nobody knows yet: begin to diagnose. */
   unknown?: (alert: SentAlert, fingerprint: string) => void
-  metrics?: { delivery (kind: string, outcome: string): void }
+  metrics?: { presence (share: number): void, delivery (kind: string, outcome: string): void }
 }
 
 export const upstreamTimeout: Millis = 5_000

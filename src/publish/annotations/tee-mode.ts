@@ -2,6 +2,7 @@ import { hopHeader, type AlertmanagerClient, type PostedAlert } from '../../shar
 import { fingerprint } from '../../shared/fingerprint.ts'
 import type { Millis } from '../../shared/types/common.ts'
 import { carries, decide } from './merge.ts'
+import { Presence } from './observe.ts'
 import { alertName, enriched, Enrichment, isResolved, ours, queueLimit, readAlerts, upstreamTimeout, type SentAlert, type StreamOptions } from './sent-alert.ts'
 
 /**
@@ -21,6 +22,7 @@ export class TeeMode {
   /** The last copy of each alert, so that a diagnosis that comes later can be pushed. */
   readonly #last = new Map<string, SentAlert>()
   readonly #queue: SentAlert[] = []
+  readonly #presence = new Presence()
   /** One for each wait: a burst of bodies is looked at once. */
   readonly #timers = new Map<Millis, NodeJS.Timeout>()
   #working = false
@@ -93,15 +95,19 @@ export class TeeMode {
 
   /** Posts again where the sender's copy came after ours, from what Alertmanager shows now: never a copy of an alert that has ended meanwhile. */
   async #verify (): Promise<void> {
-    const { clients, clock } = this.#options
+    const { clients, clock, metrics } = this.#options
     const known = await this.#enrichment.of([...this.#last.keys()])
     if (known.size === 0) return
     await Promise.all(clients.map(async client => {
       const answer = await client.alerts([`alertname=${JSON.stringify(alertName)}`])
       if (!answer.ok) return
       const lost = answer.value.flatMap(live => {
-        const decision = this.#last.has(live.fingerprint) ? decide(live, known.get(live.fingerprint) ?? {}, clock.now()) : undefined
-        return decision?.do === 'post' ? [decision.alert] : []
+        const annotations = known.get(live.fingerprint)
+        // Resolved while we asked: a firing copy would fire it again.
+        if (annotations === undefined || !this.#last.has(live.fingerprint)) return []
+        const decision = decide(live, annotations, clock.now())
+        metrics?.presence(this.#presence.seen(decision.do !== 'post'))
+        return decision.do === 'post' ? [decision.alert] : []
       })
       await this.#send(client, lost)
     }))
