@@ -88,6 +88,9 @@ function failureIn (text: Text, by: 'ca' | 'self-check'): Failure | undefined {
     const code = Number(status.slice(1).find(digits => digits !== undefined))
     return { ...common, kind: code === 407 ? 'proxy' : code >= 300 && code < 400 ? 'redirect' : 'status', status: code }
   }
+  // Other CAs: `HTTP 503 Service Unavailable`, `was not found (404)`.
+  const told = by === 'ca' ? /\bhttp(?:\/[\d.]+)? ([345]\d\d)\b|\(([345]\d\d)\)/i.exec(words) : null
+  if (told !== null && !words.includes('"')) return { ...common, kind: 'status', status: Number(told[1] ?? told[2]) }
   const named = /\bstatus code: (\w+)/i.exec(words)?.[1]?.toLowerCase()
   const code = named === undefined ? undefined : statusNames.get(named)
   if (code !== undefined) return { ...common, kind: 'status', status: code }
@@ -215,7 +218,7 @@ export function saidByCa (match: string, rest: RuleRest): TextRule[] {
 }
 
 /** The pattern of a status that the CA got: Boulder's way to say it (`Invalid response from URL: 404`), and that of other CAs (`HTTP status code 404`). */
-export const gotStatus = (codes: string): string => `(?:invalid response from \\S+(?: \\[[^\\]]*\\])?: |\\breturned (?:http )?|\\brequest failed: |\\bstatus(?: code)?\\b[^0-9]{0,12})(?:${codes})\\b`
+export const gotStatus = (codes: string): string => `(?:invalid response from \\S+(?: \\[[^\\]]*\\])?: |\\breturned (?:http )?|\\brequest failed: |\\bstatus(?: code)?\\b[^0-9]{0,12}|\\bhttp(?:/[0-9.]+)? |\\()(?:${codes})\\b`
 
 /** A text of cert-manager's own check before the CA is asked. */
 export function selfCheckSays (match: string, rest: RuleRest): TextRule[] {

@@ -32,13 +32,15 @@ export default defineCause({
     const broken = claim?.backendState === 'service-missing' ? `${claim.kind} ${claim.namespace}/${claim.name} names the Service ${claim.backend}, which does not exist`
       : claim?.backendState === 'no-endpoints' ? `Service ${claim.namespace}/${claim.backend} has no ready endpoint` : undefined
     const pods = valueIn(solver)?.pods ?? []
+    // A Pod that does not get ready is what the missing endpoint comes from.
+    const hanging = pods.length > 0 && pods.every(({ ready }) => !ready)
     const state = broken ?? (pods.some(({ ready }) => ready) ? 'The solver Pod is ready, so something between the ingress and the Pod stops the request' : pods.length > 0 ? `The solver Pod is ${pods[0]!.phase} and not ready` : 'The state of the solver could not be seen')
     const cited: Citation<Facts>[] = [...broken === undefined ? [] : ['routing' as const], ...pods.length > 0 ? ['solver' as const] : []]
     const [best, ...more] = reading.asked ? hits.filter(({ text }) => text.wrapper !== 'self-check') : hits
     // Said by the self-check only, and by now the world gets the token: the solver was just starting.
     if (!reading.asked && reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
     const how = reading.failure?.status === undefined ? 'no answer in time' : `status ${reading.failure.status}`
-    if (best !== undefined) return { is: 'found', confidence: broken !== undefined && best.rule.confidence === 'likely' && reading.live ? 'proven' : best.rule.confidence, blanks: { how, state }, because: [best, ...more.slice(0, 1), ...cited] }
+    if (best !== undefined) return { is: 'found', confidence: broken !== undefined && !hanging && best.rule.confidence === 'likely' && reading.live ? 'proven' : best.rule.confidence, blanks: { how, state }, because: [best, ...more.slice(0, 1), ...cited] }
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
     if (reading.ca !== undefined && reading.ca.kind !== 'other') return notApplicable
     if (reading.failure?.kind === 'status' && isGatewayStatus(reading.failure.status)) {

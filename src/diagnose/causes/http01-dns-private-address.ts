@@ -1,5 +1,5 @@
-import { defineCause, notApplicable } from '../cause.ts'
-import { http01Facts, isPublicCa, readHttp01 } from '../http01.ts'
+import { cannotTell, defineCause, notApplicable } from '../cause.ts'
+import { http01Facts, isPublicCa, readHttp01, saidByCa } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 /** Public DNS gives an address that only exists behind some router; the CA does not even try it. */
@@ -7,8 +7,8 @@ export default defineCause({
   id: 'http01-dns-private-address',
   since: '0.1.0',
   stage: 'validation',
-  needs: ['addresses'],
-  wants: [...http01Facts, 'issuer'],
+  needs: [],
+  wants: [...http01Facts, 'addresses', 'issuer'],
   title: '{dnsName} leads to {address}, a {kind} address that the CA cannot reach',
   meaning: 'Public DNS answers with {address}. Addresses of that kind are not routed on the internet, and CAs leave them out before they connect.',
   remedy: [
@@ -16,9 +16,14 @@ export default defineCause({
     'Let the record lead to the public address of the load balancer or router, with port 80 forwarded to the ingress.',
     'For a name that must stay internal, use a DNS-01 solver: it needs no connection to the name.'
   ],
+  texts: saidByCa('\\b(resolves?|points?|leads?)\\b.{0,24}\\b((private|reserved|internal|loopback|non-?public|rfc ?1918)\\b.{0,12}\\baddress|address that is not (permitted|allowed))', { confidence: 'likely' }),
   related: ['http01-dns-record-missing', 'http01-dns-points-elsewhere'],
 
-  examine ({ addresses, issuer, ...rest }) {
+  examine ({ hits, addresses: looked, issuer, ...rest }) {
+    const addresses = valueIn(looked)
+    const [best] = hits
+    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { address: /\b\d+\.\d+\.\d+\.\d+\b/.exec(best.text.core)?.[0] ?? 'an address', kind: 'private' }, because: addresses === undefined ? [best] : [best, 'addresses'] }
+    if (addresses === undefined) return looked.is === 'unavailable' ? cannotTell(`addresses: ${looked.why}`) : notApplicable
     const { publicAddresses } = addresses
     const hidden = publicAddresses.filter(({ class: kind }) => kind !== 'public')
     const [first] = hidden

@@ -23,7 +23,7 @@ export default defineCause({
     ...saidByCa('no valid (a|aaaa) records found|no valid ip addresses found', { confidence: 'likely' }),
     ...saidByCa('could not resolve url', { confidence: 'proven' }),
     // Resolvers of Go, Java and Python, which private CAs ask: the name is not known.
-    ...saidByCa('no such host|name or service not known|unknown ?host(exception)?\\b|enotfound|could not resolve host\\b|dns (query )?name does not exist|nodename nor servname', { confidence: 'likely', unless: 'txt record|dns-01|_acme-challenge' })
+    ...saidByCa('no such host|name or service not known|unknown ?host(exception)?\\b|enotfound|could not resolve host\\b|dns (query )?name does not exist|nodename nor servname|\\bno (a|aaaa|a or aaaa|address|ip address)\\b.{0,16}\\brecords?\\b', { confidence: 'likely', unless: 'txt record|dns-01|_acme-challenge' })
   ],
   related: ['http01-cluster-dns-wrong', 'domain-delegation-broken', 'http01-dns-private-address'],
 

@@ -21,6 +21,7 @@ export default defineCause({
     ...saidByCa('query timed out( \\(and was canceled\\))? looking up (a|aaaa) for', { confidence: 'likely' }),
     ...saidByCa('looking up (a|aaaa) for \\S+: (?P<what>dnssec: [a-z ]+|no reachable authority|network error between resolver and authority|not authoritative|prohibited|blocked|filtered|invalid data|stale[a-z ]*)', { confidence: 'proven' }),
     ...saidByCa('looking up (a|aaaa) for \\S+: (?P<what>cached error|unknown extended dns error code \\d+)', { confidence: 'likely' }),
+    ...saidByCa('servfail|dns server failure', { confidence: 'likely', unless: 'servfail looking up|looking up (a|aaaa) for|caa|txt|_acme-challenge' }),
     ...saidByCa('problem with a dns query during identifier validation|could not resolve|dns resolution failed|temporary failure in name resolution', { confidence: 'possible', unless: 'could not resolve (url|host\\b)|does not exist|txt record|dns-01|_acme-challenge' })
   ],
   related: ['domain-delegation-broken', 'http01-dns-record-missing'],

@@ -29,7 +29,8 @@ export default defineCause({
     // Other CAs say it in words of their own.
     ...saidByCa('(^|: )timeout\\.?$', { confidence: 'likely', variant: 'timeout', unless: 'https:|dns' }),
     ...saidByCa('connect\\w*\\b.{0,40}\\btimed?[ -]?out|timed? ?out\\b.{0,20}\\bconnect(ing)?\\b|etimedout|did not properly respond|operation timed out', { confidence: 'likely', variant: 'timeout', unless: 'timeout (during|after) connect|https:|:443\\b|port=443|dns|lookup|response headers' }),
-    ...saidByCa('(unable|failed|not able) to (connect|reach)|(could|can) ?not (be )?(connect|reach)|connection failed|connection to \\S+ failed', { confidence: 'possible', unless: 'fetching https:|:443\\b|dns|resolve|lookup' })
+    ...saidByCa('\\bport 80\\b.{0,60}\\b(not reachable|unreachable|closed|not open|blocked)', { confidence: 'likely' }),
+    ...saidByCa('not reachable|(unable|failed|not able) to (connect|reach)|(could|can) ?not (be )?(connect|reach)|connection failed|connection to \\S+ failed', { confidence: 'possible', unless: 'fetching https:|:443\\b|dns|resolve|lookup' })
   ],
   related: ['http01-dns-points-elsewhere', 'http01-dns-ipv6-broken', 'http01-hairpin-blocked', 'http01-load-balancer-not-synced'],
 

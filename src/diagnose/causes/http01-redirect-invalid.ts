@@ -21,6 +21,7 @@ export default defineCause({
     ...saidByCa('too many redirects|redirect loop detected|(stopped after|exceeded) \\d+ redirects|steered to port', { confidence: 'proven' }),
     ...saidByCa('redirect target', { confidence: 'proven' }),
     ...saidByCa('disallowed redirect status', { confidence: 'proven' }),
+    ...saidByCa('\\bredirect(s|ed|ion)?\\b.{0,60}\\b(not (allowed|permitted|supported|followed)|forbidden)', { confidence: 'likely', unless: 'redirect target' }),
     ...saidByCa('invalid (hostname|host|port) in redirect|only domain names are supported, not ip addresses', { confidence: 'proven', unless: 'redirect target' }),
     ...saidByCa(gotStatus('3\\d\\d'), { confidence: 'likely' }),
     ...selfCheckSays('stopped after \\d+ redirects', { confidence: 'proven' }),

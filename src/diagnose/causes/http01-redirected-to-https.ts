@@ -1,6 +1,7 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
 import { gotStatus, hintOf, http01Facts, isForeignAnswer, readHttp01, saidByCa, selfCheckSays, settingOf } from '../http01.ts'
 import { valueIn } from '../reading.ts'
+import { everywhere } from '../sources.ts'
 
 type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
 
@@ -23,6 +24,8 @@ export default defineCause({
     ...saidByCa("doesn't support tlsv1\\.2|remote error: tls: (protocol version|handshake failure|unrecognized name|internal error)", { confidence: 'proven' }),
     ...saidByCa('(fetching|get)[ "]+https:\\S+: (error getting validation data|connection refused|timeout|connection reset)', { confidence: 'likely' }),
     ...saidByCa('remote error: tls:', { confidence: 'likely', unless: 'certificate required|bad certificate|protocol version|handshake failure|unrecognized name|internal error' }),
+    // HTTP-01 begins without TLS, so an error of that type comes behind a redirect.
+    { in: everywhere, match: '.', when: { problem: ['tls'], wrapper: ['authorization', 'ca'], secondary: false, caa: false }, unless: 'certificate required|bad certificate|alpn|server only speaks|remote error: tls|tlsv1\\.2', confidence: 'likely' },
     // Python, .NET and Java; a plain request meets TLS only after a redirect.
     ...saidByCa('ssl connection could not be established|sslhandshakeexception|sslerror\\(|port=443\\).*(refused|timed? ?out)', { confidence: 'likely' }),
     // 426 Upgrade Required: Kong's answer to plain HTTP where only https is a protocol of the route.

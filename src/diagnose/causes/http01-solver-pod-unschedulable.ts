@@ -17,6 +17,8 @@ export default defineCause({
   texts: [
     { in: ['event', 'object'], match: '\\d+/\\d+ nodes are available', confidence: 'proven', when: { objectKind: ['Pod'] } },
     { in: ['event', 'object'], match: 'no nodes available to schedule pods|failedscheduling', confidence: 'proven', when: { objectKind: ['Pod'] } },
+    // The kubelet's own word: the node that was chosen has no room.
+    { in: ['event', 'object'], match: 'outof(cpu|memory|pods|ephemeral-storage)|have enough resource', confidence: 'proven', when: { objectKind: ['Pod'] } },
     { in: ['event', 'log'], match: 'cm-acme-http-solver.{0,200}nodes are available', confidence: 'proven' }
   ],
   related: ['http01-backend-error', 'http01-solver-image-pull-failed'],
@@ -29,7 +31,7 @@ export default defineCause({
     if (running !== undefined) return hits.length > 0 ? { is: 'ruled-out', by: ['solver'], because: `The solver Pod ${running.name} is ready.` } : notApplicable
     const [best] = hits
     const assigned = pods.length > 0 && pods.every(({ node }) => node !== undefined)
-    if (best !== undefined && !assigned) return { is: 'found', confidence: best.rule.confidence, blanks: { why: best.text.core.slice(0, 300) }, because: stuck === undefined ? [best] : [best, 'solver'] }
+    if (best !== undefined && (!assigned || /outof|enough resource/i.test(best.text.core))) return { is: 'found', confidence: best.rule.confidence, blanks: { why: best.text.core.slice(0, 300) }, because: stuck === undefined ? [best] : [best, 'solver'] }
     if (stuck !== undefined) return { is: 'found', confidence: 'proven', blanks: { why: stuck.unschedulable!.slice(0, 300) }, because: ['solver'] }
     return pods.length > 0 ? { is: 'ruled-out', by: ['solver'] } : notApplicable
   }
