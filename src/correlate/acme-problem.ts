@@ -43,7 +43,7 @@ const maxLayers = 24
 
 /** Takes the wrappers off. `fallback` is the stage when no wrapper tells one. White space of the core is folded. */
 export function peelWrapper (text: string, fallback: Wrapper = 'object'): { wrapper: Wrapper, core: string } {
-  let rest = plainQuotes(text.slice(0, maxLength)).trim()
+  let rest = plainQuotes(text.slice(0, maxLength)).replaceAll(/[ \t]{2,}/g, ' ').trim()
   let wrapper = fallback
   for (let layer = 0; layer < maxLayers; layer++) {
     const found = wrappers.find(({ match }) => match.test(rest))

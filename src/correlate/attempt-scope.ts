@@ -36,6 +36,8 @@ export interface Scope {
   acmeHost?: string
   /** API groups of the DNS webhooks that the attempt uses. */
   webhookGroups: Set<string>
+  /** The alert names an Ingress whose Certificate could not even be made. */
+  refused: boolean
   /** No other Challenge in the cluster is waiting, as far as it was seen. */
   alone: boolean
   /** Built-in DNS solvers that of all waiting Challenges only the attempt's own use. */
@@ -88,6 +90,7 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
     ...acmeHostOf(issuer),
     // Where the Challenge is gone, the issuer says which webhooks it can have used.
     webhookGroups: new Set((challenges.length > 0 ? challenges.map(({ spec }) => at(spec, 'solver')) : fieldsList(at(issuer?.spec, 'acme', 'solvers'))).map(solver => string(at(solver, 'dns01', 'webhook', 'groupName'))).filter(group => group !== '')),
+    refused: ingressWithoutCertificate(observations) !== undefined,
     alone: isAlone(snapshot, challenges),
     aloneWith: solversAlone(snapshot, challenges),
     issuerReadySince: millisOf(ready?.lastTransitionTime)

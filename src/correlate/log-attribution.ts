@@ -231,6 +231,7 @@ export class LogAttribution {
     const attempt = attemptAt(scope, time)
     // The words of a DNS provider that nobody else is asking at the moment.
     if (attempt === 'current' && scope.start > 0 && record.err !== undefined && providers.some(([solver, words]) => scope.aloneWith.has(solver) && words.test(text))) return { attempt, about: [], by: 'fits' }
+    if (scope.refused && /webhook\.cert-manager\.io" denied the request: spec\./.test(text)) return { attempt, about: [], by: 'fits' }
     const keystore = /\b(?:jks|pkcs12)\b/.exec(text.toLowerCase())?.[0]
     if (keystore !== undefined && scope.keystores.has(keystore)) return { attempt, about: [], by: 'fits' }
     const aboutCa = scope.acmeHost !== undefined && (hosts.includes(scope.acmeHost) || text.includes(` ${scope.acmeHost} `))

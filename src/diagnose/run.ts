@@ -2,6 +2,7 @@ import type { Case, IdentifierCase, Text } from '../shared/types/case.ts'
 import type { Millis } from '../shared/types/common.ts'
 import type { Diagnosis, WindowName } from '../shared/types/diagnosis.ts'
 import { windowMillis, windows } from '../shared/types/diagnosis.ts'
+import type { Condition } from '../shared/types/kubernetes.ts'
 import { group, incidentOf, ruledOut, unanswered, windowOf } from './assemble.ts'
 import type { Cause, Hit } from './cause.ts'
 import { authorityOfText, authorityRank, cite, confidences, examine, unique, type Examination } from './examine.ts'
@@ -139,18 +140,20 @@ function hitsFor (cause: Cause, identifier: IdentifierCase, matched: Map<string,
   return (matched.get(cause.id) ?? []).filter(({ text }) => concerns(text) && distance(text, incident) <= width && !isOvercome(text, identifier, incident))
 }
 
-/** The certificate is issued and in its Secret: what went wrong on the way has been overcome. */
-function isFinished ({ facts: { certificate, request, order } }: Case): boolean {
-  if (certificate.is !== 'seen') return false
-  const { ready, issuing } = certificate.value
-  const issued = order.is === 'seen' ? order.value.state === 'valid' && order.value.hasCertificate : request.is === 'seen' && request.value.ready?.status === 'True'
-  return issued && ready?.status === 'True' && issuing?.status !== 'True'
+/** Until when what was said has been overcome: the request was issued, or the Certificate became ready, after that. */
+function overcomeUntil ({ facts: { certificate, request, order } }: Case): Millis {
+  const answered = request.is === 'seen' ? readySince(request.value.ready) : undefined
+  const stored = certificate.is === 'seen' && certificate.value.issuing?.status !== 'True' ? readySince(certificate.value.ready) : undefined
+  const issued = order.is === 'seen' ? order.value.state === 'valid' && order.value.hasCertificate : answered !== undefined
+  return issued && stored !== undefined ? Number.POSITIVE_INFINITY : Math.max(answered ?? 0, stored ?? 0)
 }
 
+const readySince = (ready: Condition | undefined): Millis | undefined => ready?.status === 'True' ? Date.parse(ready.lastTransitionTime ?? '') || 0 : undefined
+
 /** cert-manager presents until it succeeds, and then no more: what failed before that is not why the attempt fails. */
-function isOvercome ({ wrapper, evidence, core }: Text, { facts: { challenge } }: IdentifierCase, incident: Case): boolean {
+function isOvercome ({ wrapper, evidence, core, last }: Text, { facts: { challenge } }: IdentifierCase, incident: Case): boolean {
   if (evidence.source !== 'event' && evidence.source !== 'log') return false
-  if (isFinished(incident)) return true
+  if ((last ?? evidence.time ?? incident.now) < overcomeUntil(incident)) return true
   if (challenge.is !== 'seen' || !(challenge.value.presented || challenge.value.asked)) return false
   return wrapper === 'present' || (wrapper === 'log' && incident.texts.some(other => other.wrapper === 'present' && other.evidence.source === 'event' && other.core === core))
 }
