@@ -16,7 +16,7 @@ export default defineCause({
     'See that port 80 speaks plain HTTP, without TLS and without PROXY protocol that nobody sends.'
   ],
   texts: [
-    ...saidByCa('connection reset by peer|econnreset|socket hang up|remote end closed connection|empty reply from server|closed (the )?connection|connection (was |is )?closed', { confidence: 'likely' }),
+    ...saidByCa('connection reset by peer|connection was reset|econnreset|socket hang up|remote end closed connection|empty reply from server|closed (the )?connection|connection (was |is )?closed', { confidence: 'likely' }),
     ...saidByCa('error getting validation data', { confidence: 'possible' }),
     ...saidByCa('error reading http response body', { confidence: 'possible' }),
     ...selfCheckSays('failed to read response body', { confidence: 'possible' })

@@ -1,6 +1,7 @@
 import { cannotTell, defineCause, notApplicable } from '../cause.ts'
 import { http01Facts, isPublicCa, readHttp01, saidByCa, strayedTo } from '../http01.ts'
 import { valueIn } from '../reading.ts'
+import { everywhere } from '../sources.ts'
 
 /** Nobody in public DNS knows an address for the name, so neither the CA nor a visitor can find the server. */
 export default defineCause({
@@ -23,7 +24,8 @@ export default defineCause({
     ...saidByCa('no valid (a|aaaa) records found|no valid ip addresses found', { confidence: 'likely' }),
     ...saidByCa('could not resolve url', { confidence: 'proven' }),
     // Resolvers of Go, Java and Python, which private CAs ask: the name is not known.
-    ...saidByCa('no such host|name or service not known|unknown ?host(exception)?\\b|enotfound|could not resolve host\\b|dns (query )?name does not exist|nodename nor servname|\\bno (a|aaaa|a or aaaa|address|ip address)\\b.{0,16}\\brecords?\\b', { confidence: 'likely', unless: 'txt record|dns-01|_acme-challenge' })
+    ...saidByCa('no such host|name or service not known|unknown ?host(exception)?\\b|enotfound|could not resolve host\\b|dns (query )?name does not exist|nodename nor servname|\\bno (a|aaaa|a or aaaa|address|ip address)\\b.{0,16}\\brecords?\\b', { confidence: 'likely', unless: 'txt record|dns-01|_acme-challenge' }),
+    { in: everywhere, match: 'nxdomain|\\b(does|did|do) not (resolve|exist)|\\bno such (host|name|domain)|\\b(host|name|domain)\\b.{0,80}\\bnot (found|known)', when: { problem: ['dns'], wrapper: ['authorization', 'ca'], secondary: false, caa: false }, unless: 'looking up|txt|dns-01|_acme-challenge|caa|nameserver|ds record', confidence: 'likely' }
   ],
   related: ['http01-cluster-dns-wrong', 'domain-delegation-broken', 'http01-dns-private-address'],
 

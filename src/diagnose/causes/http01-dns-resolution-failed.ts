@@ -1,6 +1,7 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { http01Facts, readHttp01, saidByCa } from '../http01.ts'
 import { valueIn } from '../reading.ts'
+import { everywhere } from '../sources.ts'
 
 /** The name's servers do not give an answer that a validating resolver accepts. */
 export default defineCause({
@@ -22,7 +23,8 @@ export default defineCause({
     ...saidByCa('looking up (a|aaaa) for \\S+: (?P<what>dnssec: [a-z ]+|no reachable authority|network error between resolver and authority|not authoritative|prohibited|blocked|filtered|invalid data|stale[a-z ]*)', { confidence: 'proven' }),
     ...saidByCa('looking up (a|aaaa) for \\S+: (?P<what>cached error|unknown extended dns error code \\d+)', { confidence: 'likely' }),
     ...saidByCa('servfail|dns server failure', { confidence: 'likely', unless: 'servfail looking up|looking up (a|aaaa) for|caa|txt|_acme-challenge' }),
-    ...saidByCa('problem with a dns query during identifier validation|could not resolve|dns resolution failed|temporary failure in name resolution', { confidence: 'possible', unless: 'could not resolve (url|host\\b)|does not exist|txt record|dns-01|_acme-challenge' })
+    ...saidByCa('problem with a dns query during identifier validation|could not resolve|dns resolution failed|temporary failure in name resolution', { confidence: 'possible', unless: 'could not resolve (url|host\\b)|does not exist|txt record|dns-01|_acme-challenge' }),
+    { in: everywhere, match: '.', when: { problem: ['dns'], wrapper: ['authorization', 'ca'], secondary: false, caa: false }, unless: 'no valid|nxdomain|not (exist|found|known|resolve)|no such|enotfound|records? (could|was|were|found)|txt|dns-01|_acme-challenge|caa|reserved|private', confidence: 'possible' }
   ],
   related: ['domain-delegation-broken', 'http01-dns-record-missing'],
 

@@ -27,7 +27,7 @@ export default defineCause({
     ...saidByCa('did not match this challenge|correct value not found|keyauthorization does not match', { confidence: 'likely', unless: '(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
     // What other CAs say of a body that is not the key authorization: the standard's type for it, step-ca's word of policy, Vault's length limits.
     { in: everywhere, match: '.', when: { problem: ['incorrectResponse'] }, unless: 'status code: |txt record|dns-01|_acme-challenge|(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]', confidence: 'likely' },
-    ...saidByCa('will not issue certificates for the identifier|http-01: response too (large|small)|(incorrect|invalid|wrong|unexpected) key ?authorization|(response|token|key ?authorization) .{0,12}\\b((did|does) not match|mismatch)', { confidence: 'likely', unless: 'txt record|dns-01|_acme-challenge|(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
+    ...saidByCa('will not issue certificates for the identifier|http-01: response too (large|small)|(incorrect|invalid|wrong|unexpected) key ?authorization|(response|token|key ?authorization|content|body|file)\\b.{0,20}\\b((did|does) not match|mismatch)|^404 not found|: 404 not found', { confidence: 'likely', unless: 'txt record|dns-01|_acme-challenge|(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
     ...selfCheckSays("wrong status code '(2|4)\\d\\d'", { confidence: 'possible', unless: "'(40[137]|426|470)'" }),
     ...selfCheckSays('did not get expected response', { confidence: 'likely', unless: 'but got: [\\w-]{20,44}(\\.[\\w-]{20,44}|\\.* ?\\(truncated\\))' })
   ],

@@ -1,6 +1,7 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
 import { hintOf, http01Facts, opensOutside, readHttp01, saidByCa } from '../http01.ts'
 import { valueIn } from '../reading.ts'
+import { everywhere } from '../sources.ts'
 
 type Facts = 'addresses' | 'routing' | 'caRecord' | 'probeFromOutside' | 'probeFromCluster'
 
@@ -25,12 +26,14 @@ export default defineCause({
     ...saidByCa('timeout during connect', { confidence: 'proven', variant: 'timeout', unless: 'fetching https:' }),
     ...saidByCa('dial tcp \\S+:80: (i/o timeout|connect: (connection|operation) timed out)', { confidence: 'proven', variant: 'timeout' }),
     ...saidByCa('connection refused|actively refused|econnrefused', { confidence: 'proven', variant: 'refused', unless: ':443\\b|port=443|fetching https:' }),
-    ...saidByCa('(network (is )?unreachable|no route to host)', { confidence: 'likely', variant: 'timeout', unless: 'fetching https:' }),
+    ...saidByCa('((network|host) (is )?unreachable|no route to host)', { confidence: 'likely', variant: 'timeout', unless: 'fetching https:' }),
     // Other CAs say it in words of their own.
     ...saidByCa('(^|: )timeout\\.?$', { confidence: 'likely', variant: 'timeout', unless: 'https:|dns' }),
     ...saidByCa('connect\\w*\\b.{0,40}\\btimed?[ -]?out|timed? ?out\\b.{0,20}\\bconnect(ing)?\\b|etimedout|did not properly respond|operation timed out', { confidence: 'likely', variant: 'timeout', unless: 'timeout (during|after) connect|https:|:443\\b|port=443|dns|lookup|response headers' }),
     ...saidByCa('\\bport 80\\b.{0,60}\\b(not reachable|unreachable|closed|not open|blocked)', { confidence: 'likely' }),
-    ...saidByCa('not reachable|(unable|failed|not able) to (connect|reach)|(could|can) ?not (be )?(connect|reach)|connection failed|connection to \\S+ failed', { confidence: 'possible', unless: 'fetching https:|:443\\b|dns|resolve|lookup' })
+    ...saidByCa('not reachable|(unable|failed|not able) to (connect|reach)|(could|can) ?not (be )?(connect|reach)|connection failed|connection to \\S+ failed', { confidence: 'possible', unless: 'fetching https:|:443\\b|dns|resolve|lookup' }),
+    // The standard's type for "could not connect to the validation target", in whatever words.
+    { in: everywhere, match: '.', when: { problem: ['connection'], wrapper: ['authorization', 'ca'], secondary: false, caa: false }, unless: 'fetching https:|:443\\b|port=443|redirect|tls|ssl|reset|closed|hang|abort|empty|getting validation data|after connect|during (read|write)|body|malformed|too large|status|dns|resol|lookup|host is known|http ?/?\\d|request failed', confidence: 'possible' }
   ],
   related: ['http01-dns-points-elsewhere', 'http01-dns-ipv6-broken', 'http01-hairpin-blocked', 'http01-load-balancer-not-synced'],
 

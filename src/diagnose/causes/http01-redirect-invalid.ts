@@ -18,7 +18,7 @@ export default defineCause({
     'Exempt /.well-known/acme-challenge/ from the redirect, or correct its target (port, host, missing slash).'
   ],
   texts: [
-    ...saidByCa('too many redirects|redirect loop detected|(stopped after|exceeded) \\d+ redirects|steered to port', { confidence: 'proven' }),
+    ...saidByCa('too many redirects|redirect loop|(stopped after|exceeded) \\d+ redirects|steered to port', { confidence: 'proven' }),
     ...saidByCa('redirect target', { confidence: 'proven' }),
     ...saidByCa('disallowed redirect status', { confidence: 'proven' }),
     ...saidByCa('\\bredirect(s|ed|ion)?\\b.{0,60}\\b(not (allowed|permitted|supported|followed)|forbidden)', { confidence: 'likely', unless: 'redirect target' }),
