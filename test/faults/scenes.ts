@@ -105,18 +105,18 @@ export function scenes ({ down, random }: { down: number, random: () => number }
         await world.posts(names('a', 4))
         service.fillDisk(true)
         const before = world.acked.size
-        const waiting = world.posts([...names('b', 8)])
-        const ends = world.posts(names('a', 2), 'resolved')
+        const waiting = Promise.allSettled([world.posts(names('b', 8)), world.posts(names('a', 2), 'resolved')])
         await sleep(6_000)
         if (world.acked.size > before || world.refused === 0) throw new Error(`with a full disk ${world.acked.size - before} alerts were acknowledged and ${world.refused} refused`)
         service.fillDisk(false)
-        await Promise.all([waiting, ends])
+        await waiting
         service.fillDisk(true)
-        const last = world.posts(names('c', 4))
+        const last = Promise.allSettled([world.posts(names('c', 4))])
         await sleep(2_000)
         await service.kill()
         await service.start()
         await last
+        if (world.acked.size < 16) throw new Error(`only ${world.acked.size} of 16 alerts were taken in the end: ${world.refusal}`)
       }
     },
     {
@@ -164,7 +164,8 @@ export function scenes ({ down, random }: { down: number, random: () => number }
       async play (world, names) {
         await world.posts(names('f', 10))
         await world.posts(names('f', 4), 'resolved')
-        await until(() => world.slack.roots().filter(({ text }) => text.startsWith('Resolved')).length === 4, 'the end of four')
+        await until(() => world.slack.roots().filter(({ text }) => text.startsWith('Resolved')).length === 4 && world.slack.messages.filter(({ text }) => text.startsWith('Runbook for')).length === 10, 'the end of four and every runbook')
+        await sleep(5_000)
         const { length } = world.slack.messages
         world.service.setClock(week)
         await sleep(1_000)

@@ -1,12 +1,14 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { reasonOf } from '../../src/shared/errors.ts'
 import { fingerprint } from '../../src/shared/fingerprint.ts'
 import { startFakeAlertmanager, type FakeAlertmanager } from '../support/fake-alertmanager.ts'
 import { startFakeSlack, type FakeSlack } from '../support/fake-slack.ts'
-import { eventually, freePort } from '../support/real-alertmanager.ts'
+import { eventually } from '../support/real-alertmanager.ts'
 
 type Status = 'firing' | 'resolved'
 
@@ -19,6 +21,8 @@ export interface Bench {
   acked: Map<string, Status>
   /** Answers that asked for another try. */
   refused: number
+  /** Why the last one that was given up was not taken. */
+  refusal: string
   /** As Alertmanager: again on 5xx and on a lost connection. */
   post (name: string, status?: Status): Promise<boolean>
   /** Throws when one was not acknowledged in the end. */
@@ -87,7 +91,7 @@ export class Service {
 export async function bench (config: { storm: number, fallbackChannel?: string }): Promise<Bench> {
   const slack = await startFakeSlack()
   const alertmanager = await startFakeAlertmanager()
-  const port = await freePort()
+  const port = await lastingPort()
   const service = new Service(port, {
     slack: slack.url, alertmanager: alertmanager.url,
     config: JSON.stringify({ slack: { storm: { threshold: config.storm, window: '2m' }, ...(config.fallbackChannel === undefined ? {} : { fallbackChannel: config.fallbackChannel }) }, alertmanager: { poll: '1s' } })
@@ -95,7 +99,7 @@ export async function bench (config: { storm: number, fallbackChannel?: string }
   await service.start()
   const began = new Date(Date.now() - 60_000).toISOString()
   const world: Bench = {
-    slack, alertmanager, service, acked: new Map(), refused: 0,
+    slack, alertmanager, service, acked: new Map(), refused: 0, refusal: '',
     async post (name, status = 'firing') {
       const labels = { alertname: 'CertManagerACMEOrderFailed', namespace: name, certificate: name, name: `${name}-1-42`, severity: 'warning' }
       const endsAt = new Date(Date.now() + (status === 'firing' ? 3_600_000 : 0)).toISOString()
@@ -104,21 +108,24 @@ export async function bench (config: { storm: number, fallbackChannel?: string }
         version: '4', receiver: 'acme', status, groupKey: `{}:{namespace="${name}"}`, groupLabels: {}, commonLabels: labels, commonAnnotations: {}, externalURL: 'http://alertmanager:9093', truncatedAlerts: 0,
         alerts: [{ status, labels, annotations: { summary: 'failed' }, startsAt: began, endsAt: status === 'firing' ? '0001-01-01T00:00:00Z' : endsAt, generatorURL: '', fingerprint: fingerprint(labels) }]
       })
+      let last = ''
       for (const end = performance.now() + patience; performance.now() < end;) {
-        const answer = await fetch(`http://127.0.0.1:${port}/webhook`, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
+        const answer = await fetch(`http://127.0.0.1:${port}/webhook`, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: AbortSignal.timeout(5_000) }).catch((error: unknown) => { last = reasonOf(error) })
         if (answer?.ok === true) {
           // A late copy of what began does not open it again.
           if (world.acked.get(name) !== 'resolved') world.acked.set(name, status)
           return true
         }
+        last = answer === undefined ? last : `${answer.status} ${await answer.text().catch(reasonOf)}`
         if (answer !== undefined) world.refused++
         await new Promise(resolve => { setTimeout(resolve, 200) })
       }
+      world.refusal = last
       return false
     },
     async posts (names, status) {
       const answers = await Promise.all(names.map(name => world.post(name, status)))
-      if (answers.includes(false)) throw new Error(`an alert was not taken in ${patience / 1_000} s`)
+      if (answers.includes(false)) throw new Error(`an alert was not taken in ${patience / 1_000} s: ${world.refusal}`)
     },
     async close () {
       await service.kill('SIGTERM')
@@ -128,4 +135,15 @@ export async function bench (config: { storm: number, fallbackChannel?: string }
     }
   }
   return world
+}
+
+/** Below the ports of outgoing connections: while the service is dead, nobody else gets its own. */
+async function lastingPort (): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const server = createServer()
+    const free = await new Promise<boolean>(resolve => { server.once('error', () => { resolve(false) }).listen(port, '127.0.0.1', () => { resolve(true) }) })
+    await new Promise(resolve => { server.close(resolve) })
+    if (free) return port
+  }
 }

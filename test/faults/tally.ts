@@ -22,7 +22,9 @@ export interface FaultRow {
 type Message = Bench['slack']['messages'][number]
 
 /** Counts what stands in Slack and at Alertmanager, once everything stands there or the time is over. */
-export async function tally (fault: string, world: Bench, began: number, limit = 120_000): Promise<FaultRow> {
+export async function tally (fault: string, world: Bench, began: number): Promise<FaultRow> {
+  // Slack takes one new message a second, and each alert has two or three.
+  const limit = 120_000 + world.acked.size * 3_000
   const end = performance.now() + limit
   const wrong = ({ lost, stale, bare }: ReturnType<typeof count>): boolean => lost + stale + bare > 0
   while (wrong(count(world)) && performance.now() < end) await sleep(250)
