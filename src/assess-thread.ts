@@ -26,7 +26,7 @@ export interface Assessor {
   close (): Promise<void>
 }
 
-export interface AssessThreadOptions {
+interface AssessThreadOptions {
   /** The thread opens its clients from it. */
   config: Config
   log: Log

@@ -5,7 +5,7 @@ import type { Delivery, DeliveryPatch } from '../shared/store/delivery-row.ts'
 import type { IncidentTable } from '../shared/store/schema.ts'
 import type { Clock, Millis } from '../shared/types/common.ts'
 import type { Finding } from './finding.ts'
-import type { DeliveryMetrics } from './reach.ts'
+import { lease, type DeliveryMetrics } from './reach.ts'
 import { findingOf } from './story.ts'
 
 /** One state of an incident on its way to a receiver. */
@@ -27,7 +27,6 @@ export interface Receiver {
 
 interface FollowingOptions { receiver: Receiver, store: DeliveryStore, config: Config, clock: Clock, log: Logger, metrics?: DeliveryMetrics }
 
-const lease = 60_000
 const longest: Millis = 600_000
 const useful: Millis = 86_400_000
 const sideBySide = 8

@@ -138,7 +138,6 @@ export class Outbox {
     }
     await stored(log, () => store.settle(claimed, { revision: made.revision, run_at: clock.now() + reach.limits.editGap, payload: made.payload }, made.also))
   }
-
 }
 
 /** A reply leaves one message of the channel's burst to the next notice. */

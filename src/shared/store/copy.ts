@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
 import { copyFile, mkdtemp, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { databaseFile } from './dialect.ts'
 
-const name = 'acme-triage.db'
 /** Salts of SQLite's write-ahead log (fileformat2 §4.1): new ones each time it begins anew. */
 const salts = { from: 16, to: 24 }
 const tries = 5
@@ -12,7 +12,7 @@ const tries = 5
  * has the original locked. Undefined when there is no store. Nothing of the original changes.
  */
 export async function copyStore (dataDir: string): Promise<{ dataDir: string, remove (): Promise<void> } | undefined> {
-  const source = join(dataDir, name)
+  const source = join(dataDir, databaseFile)
   if (await head(source) === undefined) return undefined
   const copy = await mkdtemp(join(dataDir, 'copy-'))
   const remove = (): Promise<void> => rm(copy, { recursive: true, force: true })
@@ -21,8 +21,8 @@ export async function copyStore (dataDir: string): Promise<{ dataDir: string, re
       // The log after the database: what is moved from the one to the other meanwhile is then in both,
       // unless the log has begun anew.
       const before = await head(`${source}-wal`)
-      await copyFile(source, join(copy, name), constants.COPYFILE_FICLONE)
-      const log = join(copy, `${name}-wal`)
+      await copyFile(source, join(copy, databaseFile), constants.COPYFILE_FICLONE)
+      const log = join(copy, `${databaseFile}-wal`)
       if (before === undefined) await rm(log, { force: true })
       else await copyFile(`${source}-wal`, log, constants.COPYFILE_FICLONE)
       const after = await head(before === undefined ? `${source}-wal` : log)

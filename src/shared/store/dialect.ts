@@ -4,6 +4,9 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import type { SqliteDatabase, SqliteStatement } from 'kysely'
 import { TriageError, reasonOf } from '../errors.ts'
 
+/** The embedded database in the data directory. */
+export const databaseFile = 'acme-triage.db'
+
 /** The prepared statements that are kept: more than this program has of one shape each. */
 const statementCache = 400
 

@@ -6,7 +6,7 @@ import { TriageError, reasonOf } from '../errors.ts'
 import { newId, type NewId } from '../ids.ts'
 import type { Clock, Millis } from '../types/common.ts'
 import { auditStore, type AuditStore } from './audit.ts'
-import { isStoreFailure, openSqlite } from './dialect.ts'
+import { databaseFile, isStoreFailure, openSqlite } from './dialect.ts'
 import { housekeeper, type Housekeeper } from './housekeeping.ts'
 import { incidentStore, type IncidentStore } from './incidents.ts'
 import { intakeStore, type IntakeStore } from './intake.ts'
@@ -107,7 +107,7 @@ function turns (): () => Promise<void> {
 }
 
 function embedded ({ dataDir, lockWaitMs, maxPages }: StoreSettings): Kysely<Database> {
-  const path = dataDir === ':memory:' ? dataDir : join(dataDir, 'acme-triage.db')
+  const path = dataDir === ':memory:' ? dataDir : join(dataDir, databaseFile)
   return new Kysely<Database>({ dialect: new SqliteDialect({ database: openSqlite(path, { lockWaitMs, maxPages }) }) })
 }
 
