@@ -44,9 +44,6 @@ export interface AssessOptions {
   canLookAgain: boolean
 }
 
-/** Annotations are kept on an alert so long after the last look. */
-const annotationsFor: Millis = 24 * 3_600_000
-
 /** All of a look that needs no store: investigate, put into words. */
 export function buildAssess ({ config, clock, log, investigate, canLookAgain }: AssessOptions): Assess {
   return input => input.incident.state === 'open' ? look(input) : close(input)
@@ -88,8 +85,7 @@ export function buildAssess ({ config, clock, log, investigate, canLookAgain }: 
         ...(healed === undefined ? {} : { healed: { why: healed } }),
         ...(canLookAgain ? { next: nextLook({ now: clock.now(), opened: incident.opened_at, nextTry }) } : {}),
         deliveries: [{ kind: 'slack-thread', uniqueKey: `slack-thread:${incident.id}` }],
-        annotations: renderAnnotations(finding),
-        annotationsUntil: clock.now() + annotationsFor
+        annotations: renderAnnotations(finding)
       }
     }
   }

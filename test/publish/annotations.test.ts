@@ -69,7 +69,8 @@ async function apiMode (t: Test, count = 1, change: Parameters<typeof target>[1]
   const { annotationTargetStore } = await import('../../src/shared/store/annotation-targets.ts')
   const { store, write, active } = await target(t, change)
   const clock = { ahead: 0 }
-  const mode = new ApiMode({ clients: peers.map(({ url }) => alertmanagerClient({ url, route: direct })), targets: annotationTargetStore(store.context), clock: { now: () => Date.now() + clock.ahead }, log, poll: 50 })
+  const shifted = { now: () => Date.now() + clock.ahead }
+  const mode = new ApiMode({ clients: peers.map(({ url }) => alertmanagerClient({ url, route: direct, clock: shifted })), targets: annotationTargetStore(store.context), clock: shifted, log, poll: 50 })
   t.teardown(async () => {
     await mode.stop()
     for (const peer of peers) await peer.close()
@@ -109,6 +110,19 @@ t.test('API mode: never posts from the store alone; a restarted peer gets ours b
   await mode.round()
   t.equal(await active(), 0)
   t.equal(peer!.posts.length, 2)
+})
+
+t.test('API mode: whether an alert has ended is for Alertmanager\'s clock to say, not for ours', async t => {
+  const { peers: [peer], mode, clock } = await apiMode(t)
+  peer!.put({ labels })
+  clock.ahead = 7 * 86_400_000
+  await mode.round()
+  t.match(peer!.shown()[0]!.annotations, ours, 'a week ahead')
+  peer!.alerts.clear()
+  peer!.put({ labels, endsAt: iso(Date.now() + 8_000) })
+  clock.ahead = -3_600_000
+  await mode.round()
+  t.equal(peer!.posts.length, 1, 'an hour behind, and it ends in a moment')
 })
 
 t.test('API mode: a peer that is down costs only itself, and nothing counts as gone meanwhile', async t => {

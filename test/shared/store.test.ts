@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { sql } from 'kysely'
 import t from 'tap'
+import { annotationTargetStore } from '../../src/shared/store/annotation-targets.ts'
 import { openStore, type Store, type StoreSettings } from '../../src/shared/store/store.ts'
 import { deliveryStore, type DeliveryStore } from '../../src/shared/store/deliveries.ts'
 import { never } from '../../src/shared/store/delivery-row.ts'
@@ -109,6 +110,26 @@ function suite (name: string, open: (settings: Partial<StoreSettings>) => Promis
       clock.advance(60 * minute)
       for (const each of await store.jobs.claim(5, minute)) await store.jobs.finish(each)
       await store.context.database.deleteFrom('delivery').where('target', '=', 'C9').execute()
+    })
+
+    await t.test('annotations are kept for a day after the last sign that the alert fires', async t => {
+      const { opened: [incident = ''] } = await store.intake.accept(notification({ fingerprint: 'kept', certificate: 'kept' }))
+      const [job] = await store.jobs.claim(1, minute)
+      await store.incidents.saveLook(job!, result(incident, { annotations: { acme_triage_cause: 'x' } }))
+      const targets = annotationTargetStore(store.context)
+      const kept = async () => (await targets.active()).filter(target => target.incident === incident).length
+      t.equal(await kept(), 1)
+      clock.advance(7 * 24 * 60 * minute)
+      t.equal(await kept(), 0, 'nobody has said anything for a week')
+      await store.intake.accept(notification({ fingerprint: 'kept', certificate: 'kept' }))
+      t.equal(await kept(), 1, 'delivered again')
+      await targets.stop(['kept'])
+      await store.intake.accept(notification({ fingerprint: 'kept', certificate: 'kept' }))
+      t.equal(await kept(), 1, 'no peer knew it for a while, and now it is back')
+      await store.intake.accept(notification({ fingerprint: 'kept', certificate: 'kept', status: 'resolved', endsAt: clock.now() }))
+      await store.intake.accept(notification({ fingerprint: 'kept', certificate: 'kept' }))
+      t.equal(await kept(), 0, 'a late copy of what has ended changes nothing')
+      for (const each of await store.jobs.claim(5, minute)) await store.jobs.finish(each)
     })
 
     await t.test('a look and what follows from it', async t => {

@@ -161,10 +161,10 @@ export class ApiMode {
 
   /** One post right behind the read: what lies between is the time in which an alert could end unseen. */
   async #post (peer: Peer, posts: { live: LiveAlert, target: AnnotationTarget }[]): Promise<void> {
-    const { clock, log } = this.#options
+    const { log } = this.#options
     const alerts = new Map<string, PostedAlert>()
     for (const { live, target } of posts) {
-      const decision = decide(live, target.annotations, clock.now())
+      const decision = decide(live, target.annotations, peer.client.now())
       if (decision.do === 'post') alerts.set(live.fingerprint, decision.alert)
       else if (decision.why === 'fingerprint' || decision.why === 'bad-time') log.warn({ peer: peer.client.url, fingerprint: live.fingerprint, why: decision.why }, 'an alert is left alone')
     }

@@ -2,7 +2,7 @@ import { hopHeader } from '../../shared/clients/alertmanager.ts'
 import { fingerprint } from '../../shared/fingerprint.ts'
 import type { Millis } from '../../shared/types/common.ts'
 import { carries } from './merge.ts'
-import { enriched, Enrichment, isResolved, ours, queueLimit, readAlerts, upstreamTimeout, type SentAlert, type StreamOptions } from './sent-alert.ts'
+import { enriched, Enrichment, isResolved, ours, peersTime, queueLimit, readAlerts, upstreamTimeout, type SentAlert, type StreamOptions } from './sent-alert.ts'
 
 interface StreamAnswer { status: number, body: string }
 
@@ -63,6 +63,7 @@ export class RelayMode {
     const prints = alerts.map(alert => ours(alert) ? fingerprint(alert.labels) : '')
     const known = await this.#enrichment.of(prints.filter(each => each !== ''))
     const now = clock.now()
+    const theirs = peersTime(this.#options)
     let changed = false
     const out = alerts.flatMap((alert, index) => {
       const print = prints[index]!
@@ -71,12 +72,12 @@ export class RelayMode {
       if (annotations !== undefined) {
         const held = this.#held.get(print)
         if (held !== undefined) held.released = true
-        if (isResolved(alert, now)) this.#held.delete(print)
+        if (isResolved(alert, theirs)) this.#held.delete(print)
         if (carries(alert.annotations ?? {}, annotations)) return [alert]
         changed = true
         return [enriched(alert, annotations)]
       }
-      if (isResolved(alert, now)) {
+      if (isResolved(alert, theirs)) {
         this.#held.delete(print)
         return [alert]
       }

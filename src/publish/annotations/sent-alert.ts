@@ -62,5 +62,7 @@ export function readAlerts (body: Buffer): SentAlert[] | undefined {
 }
 
 export const ours = ({ labels }: SentAlert): boolean => labels.alertname === alertName
+/** Alertmanager's time: ours may be wrong by more than an alert has left. */
+export const peersTime = ({ clients, clock }: StreamOptions): Millis => clients[0]?.now() ?? clock.now()
 export const isResolved = ({ endsAt }: SentAlert, now: Millis): boolean => endsAt !== undefined && Date.parse(endsAt) <= now
 export const enriched = (alert: SentAlert, annotations: Record<string, string>): SentAlert => ({ ...alert, annotations: merged(alert.annotations ?? {}, annotations) })

@@ -3,7 +3,7 @@ import { fingerprint } from '../../shared/fingerprint.ts'
 import type { Millis } from '../../shared/types/common.ts'
 import { carries, decide } from './merge.ts'
 import { Presence } from './observe.ts'
-import { alertName, enriched, Enrichment, isResolved, ours, queueLimit, readAlerts, upstreamTimeout, type SentAlert, type StreamOptions } from './sent-alert.ts'
+import { alertName, enriched, Enrichment, isResolved, ours, peersTime, queueLimit, readAlerts, upstreamTimeout, type SentAlert, type StreamOptions } from './sent-alert.ts'
 
 /**
  * After a post: when to look whether ours stand. The sender posts to Alertmanager and to us at
@@ -46,7 +46,7 @@ export class TeeMode {
 
   /** Diagnoses were saved: what was seen last is posted with them. */
   async push (): Promise<void> {
-    const now = this.#options.clock.now()
+    const now = peersTime(this.#options)
     const known = await this.#enrichment.of([...this.#last.keys()])
     const alerts = [...this.#last].flatMap(([each, alert]) => known.has(each) && !isResolved(alert, now + 10_000) && !carries(alert.annotations ?? {}, known.get(each)!) ? [enriched(alert, known.get(each)!)] : [])
     await this.#post(alerts)
@@ -64,7 +64,7 @@ export class TeeMode {
         const batch = this.#queue.splice(0, 200)
         const prints = batch.map(({ labels }) => fingerprint(labels))
         const known = await this.#enrichment.of(prints)
-        const now = this.#options.clock.now()
+        const now = peersTime(this.#options)
         const posts: SentAlert[] = []
         for (const [index, alert] of batch.entries()) {
           const print = prints[index]!
@@ -95,7 +95,7 @@ export class TeeMode {
 
   /** Posts again where the sender's copy came after ours, from what Alertmanager shows now: never a copy of an alert that has ended meanwhile. */
   async #verify (): Promise<void> {
-    const { clients, clock, metrics } = this.#options
+    const { clients, metrics } = this.#options
     const known = await this.#enrichment.of([...this.#last.keys()])
     if (known.size === 0) return
     await Promise.all(clients.map(async client => {
@@ -105,7 +105,7 @@ export class TeeMode {
         const annotations = known.get(live.fingerprint)
         // Resolved while we asked: a firing copy would fire it again.
         if (annotations === undefined || !this.#last.has(live.fingerprint)) return []
-        const decision = decide(live, annotations, clock.now())
+        const decision = decide(live, annotations, client.now())
         metrics?.presence(this.#presence.seen(decision.do !== 'post'))
         return decision.do === 'post' ? [decision.alert] : []
       })

@@ -40,7 +40,7 @@ export interface WriteBack {
 export function startWriteBack ({ config, store, clock, route, log, metrics, onUnknown }: WriteBackOptions): WriteBack {
   const { urls, mode, bearer, basic, headers, ca, poll, hold } = config.alertmanager
   const targets = annotationTargetStore(store.context)
-  const clients = mode === 'off' || mode === 'metric' ? [] : urls.map(url => alertmanagerClient({ url, route, headers, ...(bearer === undefined ? {} : { bearer }), ...(basic === undefined ? {} : { basic }), ...(ca === undefined ? {} : { ca }) }))
+  const clients = mode === 'off' || mode === 'metric' ? [] : urls.map(url => alertmanagerClient({ url, route, clock, headers, ...(bearer === undefined ? {} : { bearer }), ...(basic === undefined ? {} : { basic }), ...(ca === undefined ? {} : { ca }) }))
   const usable = clients.length > 0
   const api = usable && mode === 'api' ? new ApiMode({ clients, targets, clock, log, poll, ...(metrics === undefined ? {} : { metrics }) }) : undefined
   const stream = {

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { fetch, type Response } from 'undici'
 import { reasonOf } from '../errors.ts'
-import type { Millis } from '../types/common.ts'
+import type { Clock, Millis } from '../types/common.ts'
 import type { Route } from './route.ts'
 import { routedAgent } from './routed-agent.ts'
+import { clockDifference } from './server-date.ts'
 
 /** One alert as `GET /api/v2/alerts` shows it. Times stay the texts they are: they are sent back unchanged. */
 export interface LiveAlert {
@@ -30,6 +31,8 @@ type AlertmanagerAnswer<T> = { ok: true, value: T } | { ok: false, status?: numb
 
 export interface AlertmanagerClient {
   readonly url: string
+  /** The peer's time, by the newest answer's Date: whether an alert has ended is for its clock to say. Ours where it never answered. */
+  now (): Millis
   alerts (filters: string[]): Promise<AlertmanagerAnswer<LiveAlert[]>>
   post (alerts: PostedAlert[]): Promise<AlertmanagerAnswer<void>>
   /** Posts a body byte for byte. */
@@ -42,6 +45,7 @@ export interface AlertmanagerClient {
 export interface AlertmanagerOptions {
   url: string
   route: Route
+  clock: Clock
   bearer?: string
   basic?: { user: string, password: string }
   headers?: Record<string, string>
@@ -54,7 +58,7 @@ export interface AlertmanagerOptions {
 export const hopHeader = 'x-acme-triage-hop'
 
 /** One Alertmanager peer (or Mimir tenant). The path of the URL is the prefix of the API. */
-export function alertmanagerClient ({ url, route, bearer, basic, headers = {}, ca, timeout = 5_000 }: AlertmanagerOptions): AlertmanagerClient {
+export function alertmanagerClient ({ url, route, clock, bearer, basic, headers = {}, ca, timeout = 5_000 }: AlertmanagerOptions): AlertmanagerClient {
   const base = url.replace(/\/+$/, '').replace(/\/api\/v2$/, '')
   const agent = routedAgent(route, { headersTimeout: timeout, bodyTimeout: timeout, ...(ca === undefined ? {} : { ca: ca.includes('-----BEGIN') ? ca : readFileSync(ca, 'utf8') }) })
   const common: Record<string, string> = {
@@ -63,11 +67,15 @@ export function alertmanagerClient ({ url, route, bearer, basic, headers = {}, c
     ...(basic === undefined ? {} : { authorization: `Basic ${Buffer.from(`${basic.user}:${basic.password}`).toString('base64')}` })
   }
 
+  let ahead: Millis = 0
+
   async function call<T> (path: string, init: { method: 'GET' | 'POST', body?: Buffer | string, headers?: Record<string, string>, timeout?: Millis }, read: (response: Response) => Promise<T>): Promise<AlertmanagerAnswer<T>> {
     try {
+      const asked = clock.now()
       const response = await fetch(`${base}${path}`, {
         method: init.method, ...(init.body === undefined ? {} : { body: init.body }), headers: { ...common, ...init.headers }, redirect: 'manual', dispatcher: agent, signal: AbortSignal.timeout(init.timeout ?? timeout)
       })
+      ahead = clockDifference(response.headers.get('date'), asked, clock.now()) ?? ahead
       if (!response.ok) return { ok: false, status: response.status, error: `HTTP ${response.status}: ${(await response.text()).slice(0, 300)}` }
       return { ok: true, value: await read(response) }
     } catch (error) {
@@ -77,6 +85,7 @@ export function alertmanagerClient ({ url, route, bearer, basic, headers = {}, c
 
   return {
     url: base,
+    now: () => clock.now() - ahead,
     alerts: filters => call(`/api/v2/alerts?${new URLSearchParams([['active', 'true'], ['silenced', 'true'], ['inhibited', 'true'], ['unprocessed', 'true'], ...filters.map((filter): [string, string] => ['filter', filter])])}`, { method: 'GET' }, async response => {
       const list = await response.json()
       if (!Array.isArray(list)) throw new Error('the answer is not a list of alerts')

@@ -6,6 +6,7 @@ import { isRecord } from './kubernetes-objects.ts'
 import type { Credentials, TlsMaterial } from './kubernetes-credentials.ts'
 import { roleRule } from './kubernetes-resources.ts'
 import type { Route } from './route.ts'
+import { clockDifference } from './server-date.ts'
 
 /** An answer of the API whose body has not been read. */
 export type Answer = Dispatcher.ResponseData
@@ -91,13 +92,6 @@ export function openTransport (credentials: Credentials, route: Route, clock: Cl
     clockAhead: () => ahead,
     close: () => connections.close()
   }
-}
-
-/** What is certain of the difference: the server wrote its Date, in whole seconds, at some moment between question and answer. */
-function clockDifference (header: string | string[] | undefined, asked: Millis, answered: Millis): Millis | undefined {
-  const date = typeof header === 'string' ? Date.parse(header) : NaN
-  if (Number.isNaN(date)) return undefined
-  return asked > date + 999 ? asked - (date + 999) : answered < date ? answered - date : 0
 }
 
 function routed (connect: buildConnector.connector, route: Route): buildConnector.connector {

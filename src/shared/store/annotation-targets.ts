@@ -1,4 +1,6 @@
-import type { AnnotationTargetTable } from './schema.ts'
+import type { Transaction } from 'kysely'
+import type { Millis } from '../types/common.ts'
+import type { AnnotationTargetTable, Database } from './schema.ts'
 import type { StoreContext } from './store.ts'
 
 /** An alert that should carry our annotations. */
@@ -17,6 +19,17 @@ export interface AnnotationTargetStore {
   of (fingerprints: string[]): Promise<AnnotationTarget[]>
   /** The alert is gone, resolved or too old. */
   stop (fingerprints: string[]): Promise<void>
+}
+
+/** Annotations are kept on an alert so long after the last look, or after its sender said that it fires. */
+export const annotationsFor: Millis = 24 * 3_600_000
+
+/** These alerts fire still; one whose annotations were let go, because no peer knew it for a while, gets them back. */
+export async function keepAnnotations (transaction: Transaction<Database>, fingerprints: string[], now: Millis): Promise<void> {
+  for (let from = 0; from < fingerprints.length; from += 500) {
+    await transaction.updateTable('annotation_target').set({ active: 1, until: now + annotationsFor, updated_at: now }).where('fingerprint', 'in', fingerprints.slice(from, from + 500))
+      .where(each => each.or([each('active', '=', 0), each('until', '<', now + annotationsFor / 2)])).execute()
+  }
 }
 
 export function annotationTargetStore ({ database, clock }: Pick<StoreContext, 'database' | 'clock'>): AnnotationTargetStore {

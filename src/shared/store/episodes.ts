@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { Alert, Millis } from '../types/common.ts'
+import { keepAnnotations } from './annotation-targets.ts'
 import { insertRows } from './insert-rows.ts'
 import type { IncomingNotification } from './intake.ts'
 import { clean } from './text.ts'
@@ -24,6 +25,8 @@ export class Episodes {
   readonly #inserts: AlertTable[] = []
   readonly #ended = new Map<Millis, string[]>()
   readonly #seen = new Set<string>()
+  /** Fingerprints of alerts that were said again to fire. */
+  readonly #firing = new Set<string>()
   readonly #touched = new Set<string>()
 
   static async load (transaction: Transaction<Database>, notifications: IncomingNotification[]): Promise<Episodes> {
@@ -49,6 +52,7 @@ export class Episodes {
     if (status === 'firing') {
       if (same !== undefined) {
         if (same.stored) this.#seen.add(same.id)
+        if (same.status === 'firing') this.#firing.add(fingerprint)
         return { is: 'unchanged' }
       }
       // The sender's own later start of the episode that is known (alertmanager.md §3.4), or a retry that came late.
@@ -82,6 +86,7 @@ export class Episodes {
     for (let from = 0; from < seen.length; from += 500) {
       await transaction.updateTable('alert').set({ last_seen: now }).where('id', 'in', seen.slice(from, from + 500)).execute()
     }
+    await keepAnnotations(transaction, [...this.#firing], now)
     await insertRows(transaction, 'alert', this.#inserts)
     for (const [endsAt, ids] of this.#ended) {
       for (let from = 0; from < ids.length; from += 500) {

@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely'
 import { createHash } from 'node:crypto'
 import type { Alert, Millis } from '../types/common.ts'
+import { annotationsFor } from './annotation-targets.ts'
 import { showRevision } from './incident-book.ts'
 import { intakeLock } from './intake.ts'
 import { clean } from './text.ts'
@@ -39,7 +40,6 @@ export interface LookResult {
   deliveries: { kind: string, uniqueKey: string, target?: string }[]
   /** What the firing alerts of the incident should carry. */
   annotations?: Record<string, string>
-  annotationsUntil?: Millis
 }
 
 interface SavedLook { /** False: another worker had taken the job over. */ kept: boolean, revision: number, mergedInto?: string }
@@ -194,7 +194,7 @@ async function wantAnnotations (transaction: Transaction<Database>, result: Look
   const text = clean(JSON.stringify(annotations))
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16)
   await transaction.insertInto('annotation_target').values(alerts.map(({ fingerprint, labels }) => ({
-    fingerprint, incident_id: result.incident, labels, annotations: text, hash, active: 1, until: result.annotationsUntil ?? now + 86_400_000, created_at: now, updated_at: now
+    fingerprint, incident_id: result.incident, labels, annotations: text, hash, active: 1, until: now + annotationsFor, created_at: now, updated_at: now
   }))).onConflict(conflict => conflict.column('fingerprint').doUpdateSet(row => ({
     incident_id: row.ref('excluded.incident_id'), labels: row.ref('excluded.labels'), annotations: row.ref('excluded.annotations'), hash: row.ref('excluded.hash'),
     active: 1, until: row.ref('excluded.until'), updated_at: now
