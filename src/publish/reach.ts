@@ -22,7 +22,7 @@ export interface Limits {
   editGap: Millis
   /** Between two edits of a digest or one of its pages. */
   digestGap: Millis
-  /** First wait after an answer was lost; the next ones double up to `longest`. */
+  /** Wait after an answer was lost; after a few the next ones double up to `longest`. */
   first: Millis
   longest: Millis
   /** A call that was taken and never answered is looked for so long before it is repeated: a hanging Slack shows late what it has. */
@@ -41,7 +41,7 @@ const slackLimits: Limits = {
   digestGap: 2_000,
   first: 5_000,
   longest: 600_000,
-  patience: 45_000,
+  patience: 120_000,
   concurrency: 6,
   useful: 3 * 86_400_000
 }
@@ -68,6 +68,8 @@ export interface OutboxStatus {
 
 /** A claim of a delivery. */
 export const lease: Millis = 60_000
+/** Calls of one row that may go wrong by chance, while Slack takes the others: when it takes none, `quietUntil` spares it. */
+const unlucky = 4
 /** A token that was refused is tried again so often, and at once when the file has another one. */
 const tokenWait = 15_000
 
@@ -150,7 +152,7 @@ export class Reach {
   waitFor (row: Delivery, { answered, class: kind, retryAfter }: Failure): Millis {
     if (kind === 'rate') return retryAfter ?? 30_000
     const first = answered || kind === 'unsent' ? this.limits.first / 5 : this.limits.first
-    const wait = Math.min(this.limits.longest, first * 2 ** Math.min(10, (this.#failed.get(row.id) ?? 1) - 1))
+    const wait = Math.min(this.limits.longest, first * 2 ** Math.min(10, Math.max(0, (this.#failed.get(row.id) ?? 1) - unlucky)))
     if (this.#failed.size > 5_000) this.#failed.clear()
     return Math.round(wait * (0.8 + Math.random() * 0.4))
   }
