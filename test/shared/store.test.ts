@@ -83,6 +83,18 @@ function suite (name: string, open: (settings: Partial<StoreSettings>) => Promis
       t.match(await store.jobs.depth(), { due: 0 })
     })
 
+    await t.test('a reply whose root stands in a digest counts as folded', async t => {
+      const { opened: [incident = ''] } = await store.intake.accept(notification({ fingerprint: 'folded', certificate: 'folded' }))
+      const deliveries = deliveryStore(store.context)
+      await deliveries.insert([{ incident, kind: 'slack-note', target: '', uniqueKey: `slack-note:${incident}`, wanted: 1 }])
+      const notes = async () => (await deliveries.counts()).filter(({ kind }) => kind === 'slack-note').map(({ state, count }) => ({ state, count }))
+      t.same(await notes(), [{ state: 'intent', count: 1 }])
+      await store.context.database.updateTable('delivery').set({ state: 'folded' }).where('kind', '=', 'slack-root').where('incident_id', '=', incident).execute()
+      t.same(await notes(), [{ state: 'folded', count: 1 }])
+      await store.context.database.deleteFrom('delivery').where('incident_id', '=', incident).execute()
+      for (const each of await store.jobs.claim(5, minute)) await store.jobs.finish(each)
+    })
+
     await t.test('a clock that is set back makes no wait longer', async t => {
       clock.advance(minute)
       const [waits] = await store.jobs.claim(5, minute)

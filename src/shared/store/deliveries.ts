@@ -41,6 +41,7 @@ export interface DeliveryStore extends DigestStore {
   hasten (targets?: string[]): Promise<void>
   insert (rows: NewDelivery[]): Promise<void>
   list (query: { state?: DeliveryState, limit: number }): Promise<Delivery[]>
+  /** A thread whose root stands in a digest counts as folded, too: it waits for nothing that will come by itself. */
   counts (): Promise<{ kind: string, state: string, count: number }[]>
   /** Dead rows go again; all of them or one. */
   retryDead (id?: string): Promise<number>
@@ -203,7 +204,10 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
     },
 
     async counts () {
-      const rows = await database.selectFrom('delivery').select(row => ['kind', 'state', row.fn.countAll<number>().as('count')]).groupBy(['kind', 'state']).execute()
+      const root = database.selectFrom('delivery').select('incident_id').where('kind', '=', 'slack-root').where('state', '=', 'folded')
+      const state = sql<string>`case when delivery.state = 'intent' and root.incident_id is not null then 'folded' else delivery.state end`
+      const rows = await database.selectFrom('delivery').leftJoin(root.as('root'), 'root.incident_id', 'delivery.incident_id')
+        .select(row => ['kind', state.as('state'), row.fn.countAll<number>().as('count')]).groupBy(['kind', state]).execute()
       return rows.map(row => ({ ...row, count: Number(row.count) }))
     },
 
