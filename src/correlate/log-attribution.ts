@@ -38,7 +38,7 @@ const providers: readonly (readonly [solver: string, words: RegExp])[] = [
 ]
 
 /** Words of the whole controller: they concern every attempt that runs at that time. */
-const controllerWide = /leader election lost|error executing command|error retrieving resource lock|Failed to watch |failed to list |the Gateway API CRDs do not seem to be present|failed calling webhook "(?:webhook|inject)\.cert-manager\.io"|conversion webhook for |(?:Order|Challenge|CertificateRequest) in version "v1" cannot be handled /
+const controllerWide = /leader election (?:lost|record)|error executing command|error retrieving resource lock|Failed to watch |failed to list |the Gateway API CRDs do not seem to be present|failed calling webhook "(?:webhook|inject)\.cert-manager\.io"|conversion webhook for |(?:Order|Challenge|CertificateRequest) in version "v1" cannot be handled /
 
 /** Ties log entries to the attempt. Entries of one pod, in order of time. */
 export class LogAttribution {
@@ -177,7 +177,8 @@ export class LogAttribution {
     const missing = /\b(?:cluster)?issuers?\.cert-manager\.io "([^"]+)" not found/.exec(text)?.[1]
     if (missing !== undefined) return scope.chain.issuer === undefined && missing === scope.chain.issuerRef?.name ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
     const [, quoted, place = quoted] = /\bin (?:the )?namespace:? (?:"([a-z0-9-]+)"|([a-z0-9-]+) because)/.exec(text) ?? []
-    if (place !== undefined && place !== scope.namespace) return 'other'
+    // Who leads is settled in a namespace of its own, and concerns everybody.
+    if (place !== undefined && place !== scope.namespace) return /resource lock|leader election/.test(text) ? undefined : 'other'
     // A right that is missing in the namespace, or its end, concerns every attempt there.
     if (place !== undefined && /is forbidden: (?:User "|unable to create new content)/.test(text)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
     const group = /\((?:get|post|put|create) [a-z0-9-]+\.([a-z0-9.-]+)\)/.exec(text)?.[1]

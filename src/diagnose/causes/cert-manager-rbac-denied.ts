@@ -11,7 +11,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'request',
   needs: [],
-  wants: ['controller'],
+  wants: ['controller', 'order'],
   title: 'The Kubernetes API forbids cert-manager to {action}',
   meaning: 'A ClusterRole or binding of cert-manager is missing or older than the program, so it cannot make or finish objects of the attempt. The ACME server has nothing to do with it.',
   remedy: [
@@ -28,12 +28,14 @@ export default defineCause({
   ],
   related: ['cert-manager-version-incompatible', 'certificate-not-stored'],
 
-  examine ({ hits, controller }) {
+  examine ({ hits, controller, order }) {
     const account = valueIn(controller)?.serviceAccount
     const own = hits.filter(({ groups, text }) => {
       const user = (groups.user ?? '').toLowerCase()
       // Who gets Secrets under another name is a webhook solver, whatever it is called.
       if (groups.verb?.toLowerCase() === 'get' && groups.resource === 'secrets' && !isController(user, account)) return false
+      // Who could not become the leader made no Order: where there is one, somebody led after all.
+      if (groups.group === 'coordination.k8s.io' && valueIn(order) !== undefined) return false
       // Webhook solvers and cainjector run as others; their rights are other causes.
       if (/webhook|cainjector/.test(user) || text.evidence.source === 'log' && /cainjector/i.test(text.evidence.ref)) return false
       return ownGroups.test((groups.group ?? '').toLowerCase())
