@@ -33,9 +33,9 @@ export default defineCause({
     const [best] = hits
     if (seen === undefined || seen.publicState === 'unknown') {
       if (best === undefined) return notApplicable
-      // A resolver that does not answer at all needs no comparison.
-      const silent = /lookup \S+( on \S+)?: .*(i\/o timeout|connection refused|temporary failure)/i.test(best.text.core)
-      return silent ? { is: 'found', confidence: 'possible', blanks: { inside: 'no answer', outside: 'an answer that could not be looked at' }, because: [best] } : cannotTell('public DNS could not be asked, so there is nothing to compare with')
+      // A resolver that does not answer, or answers with an error, needs no comparison.
+      const silent = /lookup \S+( on \S+)?: .*(i\/o timeout|connection refused|temporary failure|server misbehaving|no answer)/i.test(best.text.core)
+      return silent ? { is: 'found', confidence: 'possible', blanks: { inside: 'no usable answer', outside: 'an answer that could not be looked at' }, because: [best] } : cannotTell('public DNS could not be asked, so there is nothing to compare with')
     }
     if (seen.publicState !== 'ok') return best === undefined && !seen.split ? notApplicable : { is: 'ruled-out', by: ['addresses'], because: 'Public DNS has no answer either.' }
     // Our own request goes to the public address when the cluster's resolver knows none; the check has no such way out.
