@@ -2,7 +2,8 @@ import type { Millis } from '../shared/types/common.ts'
 import type { KubeObject } from '../shared/types/kubernetes.ts'
 import type { Observations } from '../shared/types/observations.ts'
 import { challengesThatWere, type Chain } from './chain.ts'
-import { at, fields, fieldsList, string, strings } from './facts/fields.ts'
+import { at, fields, fieldsList, labelsOf, string, strings, type Fields } from './facts/fields.ts'
+import { chooseSolver } from './facts/solver-picker.ts'
 import { ingressWithoutCertificate } from './identifiers.ts'
 import { authorizationsOf, isNamedAfter, stateOf } from './objects.ts'
 import { createdAt, millisOf, type IdentifierSeed, type Snapshot } from './snapshot.ts'
@@ -75,6 +76,7 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
   const ready = fieldsList(at(issuer?.status, 'conditions')).find(({ type, status }) => type === 'Ready' && status === 'True')
   const made = [request, order].filter(object => object !== undefined).map(createdAt).filter(time => time > 0)
   const skew = clockDifference(chain, snapshot)
+  const solvers = solversOf(chain, seeds)
   const next = orders.filter(other => order !== undefined && other !== order && createdAt(other) > createdAt(order)).map(createdAt)
   return {
     chain, seeds, namespace, own, earlier, names,
@@ -88,11 +90,10 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
     keystores: keystoresAlone(chain, snapshot),
     otherNames: otherNamesOf(snapshot, names),
     ...acmeHostOf(issuer),
-    // Where the Challenge is gone, the issuer says which webhooks it can have used.
-    webhookGroups: new Set((challenges.length > 0 ? challenges.map(({ spec }) => at(spec, 'solver')) : fieldsList(at(issuer?.spec, 'acme', 'solvers'))).map(solver => string(at(solver, 'dns01', 'webhook', 'groupName'))).filter(group => group !== '')),
+    webhookGroups: new Set(solvers.map(solver => string(at(solver, 'dns01', 'webhook', 'groupName'))).filter(group => group !== '')),
     refused: ingressWithoutCertificate(observations) !== undefined,
     alone: isAlone(snapshot, challenges),
-    aloneWith: solversAlone(snapshot, challenges),
+    aloneWith: solversAlone(snapshot, chain, solvers),
     issuerReadySince: millisOf(ready?.lastTransitionTime)
   }
 }
@@ -160,11 +161,25 @@ function isAlone (snapshot: Snapshot, own: readonly KubeObject[]): boolean {
 const waitingIn = (snapshot: Snapshot): KubeObject[] =>
   snapshot.list('Challenge').is !== 'seen' ? [] : snapshot.byKind('Challenge').filter(waits => !['valid', 'invalid', 'errored', 'expired'].includes(stateOf(waits)))
 
-function solversAlone (snapshot: Snapshot, own: readonly KubeObject[]): Set<string> {
+/** The solvers of the attempt's Challenges; where these are gone, those that the issuer has for its names. */
+function solversOf ({ challenges, issuer, order }: Chain, seeds: readonly IdentifierSeed[]): Fields[] {
+  if (challenges.length > 0) return challenges.map(({ spec }) => fields(at(spec, 'solver')))
+  const offered = fieldsList(at(issuer?.spec, 'acme', 'solvers'))
+  const picked = seeds.flatMap(({ name, wildcard, authorization }) => {
+    const { chosen } = chooseSolver({ name, wildcard, solvers: offered, labels: order === undefined ? new Map() : labelsOf(order), offered: authorization?.challengeTypes ?? [], ref: '' })
+    return chosen === undefined ? [] : [offered[chosen]!]
+  })
+  return picked.length > 0 ? picked : offered
+}
+
+function solversAlone (snapshot: Snapshot, { challenges: own, orderState }: Chain, solvers: readonly Fields[]): Set<string> {
   const waiting = waitingIn(snapshot)
-  const solversOf = (challenges: readonly KubeObject[]): string[] => challenges.flatMap(({ spec }) => Object.keys(fields(at(spec, 'solver', 'dns01'))))
-  const others = new Set(solversOf(waiting.filter(challenge => !own.includes(challenge))))
-  return new Set(solversOf(waiting.filter(challenge => own.includes(challenge))).filter(solver => !others.has(solver)))
+  const named = (solver: unknown): string[] => Object.keys(fields(at(solver, 'dns01')))
+  const others = new Set(waiting.filter(challenge => !own.includes(challenge)).flatMap(({ spec }) => named(at(spec, 'solver'))))
+  // A pending Order whose Challenge was deleted waits as well, if it is known who else does.
+  const gone = own.length === 0 && orderState === 'pending' && snapshot.list('Challenge').is === 'seen'
+  const mine = gone ? solvers.flatMap(named) : waiting.filter(challenge => own.includes(challenge)).flatMap(({ spec }) => named(at(spec, 'solver')))
+  return new Set(mine.filter(solver => !others.has(solver)))
 }
 
 /** Which attempt a moment belongs to, for objects whose names every attempt uses again. */

@@ -183,6 +183,8 @@ export class LogAttribution {
     if (place !== undefined && /is forbidden: (?:User "|unable to create new content)/.test(text)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
     const group = /\((?:get|post|put|create) [a-z0-9-]+\.([a-z0-9.-]+)\)/.exec(text)?.[1]
     if (group !== undefined && !/cert-manager\.io$|k8s\.io$/.test(group)) return scope.webhookGroups.has(group) ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
+    const forbidden = /cannot create resource "[^"]+" in API group "([^"]+)" at the cluster scope/.exec(text)?.[1]
+    if (forbidden !== undefined && scope.webhookGroups.has(forbidden)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
     return undefined
   }
 

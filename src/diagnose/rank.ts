@@ -50,6 +50,7 @@ export const explains: Record<string, readonly string[]> = {
   'dns01-cname-delegation-broken': ['dns01-not-propagated', 'dns01-zone-not-found'],
   'dns01-wrong-hosted-zone': ['dns01-not-propagated'],
   'dns01-split-horizon': ['dns01-not-propagated', 'dns01-nameserver-failing'],
+  'dns01-acmedns-not-registered': ['dns01-not-propagated'],
   // A webhook that swallows its provider's error says "presented", and the record never comes.
   ...Object.fromEntries(['dns01-credentials-rejected', 'dns01-permission-denied', 'dns01-zone-not-found', 'dns01-webhook-config-invalid', 'dns01-provider-error', 'dns01-update-refused', 'dns01-webhook-forbidden[secret-reader]'].map(id => [id, ['dns01-not-propagated']])),
   'dns01-search-domain-hijack': ['dns01-zone-not-found', 'dns01-not-propagated'],

@@ -154,6 +154,22 @@ t.test('the words of a DNS provider belong to the only attempt that asks it', as
   const told = (neighbour: KubeObject): string[] => fromLog(correlate(observe(hint, [owner, made, placed, asks('route53'), neighbour, clusterIssuer()], { logs: [said] })))
   t.same(told(other('cloudflare')), ['current x1: operation error Route 53: ListHostedZonesByName, api error AccessDenied: no'])
   t.same(told(other('route53')), [], 'two of them ask it')
+  const deleted = (neighbour: KubeObject, solvers: object[]): string[] => fromLog(correlate(observe(hint, [owner, made, placed, neighbour, clusterIssuer({ spec: { solvers } })], { logs: [said] })))
+  const byZone = (solver: string, zone: string): object => ({ dns01: { [solver]: {} }, selector: { dnsZones: [zone] } })
+  t.same(deleted(other('cloudflare'), [byZone('route53', 'example.com')]), ['current x1: operation error Route 53: ListHostedZonesByName, api error AccessDenied: no'], 'the Challenge is gone: the issuer says what it asked')
+  t.same(deleted(other('cloudflare'), [byZone('route53', 'example.org'), byZone('azureDNS', 'example.com')]), [], 'another solver of the issuer is for other names')
+  t.same(deleted(other('route53'), [byZone('route53', 'example.com')]), [], 'another one asks it, too')
+})
+
+t.test('who may not use a webhook solver cannot use it for any Challenge of that webhook', async t => {
+  const owner = certificate()
+  const made = request(owner)
+  const placed = order(made, { status: { state: 'pending', url: 'https://ca.example/acme/order/1' } })
+  const solvers = [{ dns01: { webhook: { groupName: 'acme.corp.example', solverName: 'hetzner' } } }]
+  const said = (group: string): string => `hetzner.${group} is forbidden: User "system:serviceaccount:cert-manager:cert-manager" cannot create resource "hetzner" in API group "${group}" at the cluster scope`
+  const told = (group: string): string[] => fromLog(correlate(observe(hint, [owner, made, placed, clusterIssuer({ spec: { solvers } })], { logs: [log([line(failedAt, 'E', 're-queuing item due to error processing', said(group))])] })))
+  t.same(told('acme.corp.example'), [`current x1: ${said('acme.corp.example')}`])
+  t.same(told('acme.other.example'), [])
 })
 
 t.test('a controller whose clock is off by minutes still owns its lines', async t => {

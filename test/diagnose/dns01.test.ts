@@ -37,6 +37,7 @@ const tables: Record<string, Row[]> = {
     { it: 'leaves the EAB Secret to the account', text: 'failed to get External Account Binding key from secret: secrets "eab" not found', source: 'issuer', wrapper: 'account', answer: 'not-applicable' }
   ],
   'dns01-credentials-rejected': [
+    { it: 'knows a refused login of Azure by the kind of the error that was taken out', text: '<redacted Azure SDK error: azidentity.AuthenticationFailedError: see events and logs for details>', answer: 'found', confidence: 'proven' },
     { it: 'understands a log-in that fails at a provider that it never met', text: 'login failed, check username and customer number', answer: 'found', confidence: 'likely' },
     { it: 'leaves a log-in that no connection reached to the provider', text: 'unable to log in: Post "https://api.provider.example/rpc": EOF', answer: 'not-applicable' },
     { it: 'leaves an address that is not on the list to permissions', text: 'this IP is not whitelisted for this key: request failed with 401', answer: 'not-applicable' },
@@ -79,6 +80,8 @@ const tables: Record<string, Row[]> = {
     { it: 'says nothing of other texts', text: 'AccessDenied', answer: 'not-applicable' }
   ],
   'dns01-zone-not-found': [
+    { it: 'believes Azure\'s wrapper only as far as what follows was not taken out', text: 'Zone example.com not found in AzureDNS for domain _acme-challenge.shop.example.com. Err: <redacted Azure SDK error: azcore.ResponseError: see events and logs for details>', answer: 'found', confidence: 'possible' },
+    { it: 'leaves a refused login behind Azure\'s wrapper alone', text: 'Zone example.com not found in AzureDNS for domain _acme-challenge.shop.example.com. Err: <redacted Azure SDK error: azidentity.AuthenticationFailedError: see events and logs for details>', answer: 'not-applicable' },
     { it: 'understands a provider that does not have the domain', text: 'the domain name is not in your account', answer: 'found', confidence: 'likely' },
     { it: 'leaves a server that fails inside to the provider', text: 'error 500: database error while reading zone example.com: record table missing', answer: 'not-applicable' },
     { it: 'leaves an API that is not trusted to the provider', text: 'Put "https://pdns.corp.example/api/v1/servers/localhost/zones": tls: failed to verify certificate: x509: certificate signed by unknown authority', answer: 'not-applicable' },

@@ -18,7 +18,9 @@ export default defineCause({
   texts: [
     { in: ['challenge', 'event', 'log', 'alert'], match: 'zone \\S* ?not found in Route ?53|NoSuchHostedZone', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'Found no Zones for domain', confidence: 'likely' },
-    { in: ['challenge', 'event', 'log', 'alert'], match: 'Zone \\S+ not found in AzureDNS|ParentResourceNotFound|ResourceGroupNotFound', confidence: 'proven' },
+    // cert-manager writes "not found in AzureDNS" whatever went wrong; what comes after `Err:` decides.
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'Zone \\S+ not found in AzureDNS|ParentResourceNotFound|ResourceGroupNotFound', unless: '<redacted ', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'Zone \\S+ not found in AzureDNS.{0,300}<redacted Azure SDK error: azcore', confidence: 'possible' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'ERROR CODE: ResourceNotFound', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'No matching (?:\\w+ )?(?:domain|zone) found for (?:domain|zone)|managedZone\' resource named', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'The resource you (?:were looking for|requested|were accessing) could not be found', confidence: 'proven' },
