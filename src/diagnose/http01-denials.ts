@@ -41,7 +41,10 @@ function isOfAnotherKind (core: string): boolean {
 }
 
 /** Refusals by an admission plug-in of some solver object of this identifier; cert-manager's own webhook and a dying namespace apart. */
-export function denials ({ texts }: Case, { name }: IdentifierCase): Text[] {
+export function denials ({ facts, texts }: Case, { name }: IdentifierCase): Text[] {
+  // Once every name is validated no solver is made any more: what is refused now is something else.
+  const { order } = facts
+  if (order.is === 'seen' && (order.value.state === 'valid' || order.value.state === 'ready')) return []
   return texts.filter(({ attempt, about, core }) => attempt !== 'earlier' && (about.length === 0 || about.includes(name)) &&
     /denied the request|denied request|failed calling webhook/i.test(core) && !/webhook\.cert-manager\.io|being terminated/i.test(core) && !isOfAnotherKind(core))
 }

@@ -127,9 +127,9 @@ function dialled (words: string): string | undefined {
   return match?.[1] ?? match?.[2]
 }
 
-/** The host of the last URL that was fetched, when a redirect had led to another than the name. */
+/** The host of the last URL that was fetched or gave a wrong answer, when a redirect had led to another than the name. */
 export function strayedTo (words: string, name: string): string | undefined {
-  const host = [...words.matchAll(/(?:\bget "|\bfetching )https?:\/\/([^/\s":]+)/gi)].at(-1)?.[1]?.toLowerCase()
+  const host = [...words.matchAll(/(?:\bget "|\bfetching |\binvalid response from )https?:\/\/([^/\s":]+)/gi)].at(-1)?.[1]?.toLowerCase()
   return host === undefined || host === name.toLowerCase() ? undefined : host
 }
 
@@ -194,6 +194,9 @@ export function settingOf (routing: RoutingFacts | undefined, ...effects: RouteC
   }
   return undefined
 }
+
+/** A host and its www sister are one site: the way from one to the other is no way to another site. */
+export const isSameSite = (a: string, b: string): boolean => a.replace(/^www\./, '') === b.toLowerCase().replace(/^www\./, '')
 
 /** A CA that looks from the internet, by its host; a private one may sit anywhere. */
 export function isPublicCa (issuer: IssuerFacts | undefined): boolean {

@@ -20,3 +20,6 @@ export const ofTxt = (words: string): string => `(?:${aboutTxt}).{0,200}(?:${wor
 
 /** What resembles such words and is none: of CAA, of other vantage points, of what the CA offers at all. */
 export const notOfTxt = 'looking up \\w+ for|\\bCAA\\b|perspective|secondary|vantage|(?:not|n\'t) (?:available|offered|supported|allowed|enabled|permitted|active)|no such challenge'
+
+/** How a forward proxy of the site signs the pages that it makes itself; no CA writes so. RE2 syntax. */
+export const forwardProxyPage = '\\bsquid\\b|err_(access_denied|dns_fail|connect_fail)|zscaler|blue ?coat|proxysg|forcepoint|mcafee web gateway|skyhigh secure web|websense|tinyproxy'

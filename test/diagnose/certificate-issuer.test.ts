@@ -61,6 +61,8 @@ const rows: Row[] = [
 
   ['the Secret is immutable', certificateNotStored, aCase({ facts: { order: valid }, texts: [aText('Secret "shop-tls" is invalid: data: Forbidden: field is immutable when `immutable` is set', { source: 'log' })] }), 'proven'],
   ['the keystore has no password', certificateNotStored, aCase({ facts: { order: valid }, texts: [aText('failed to fetch keystore password: secrets "keystore" not found', { source: 'event', wrapper: 'certificate' })] }), 'proven'],
+  ['admission refuses what is left to write', certificateNotStored, aCase({ facts: { order: valid, certificate: aCertificate({ issuing: { type: 'Issuing', status: 'True' } }) }, texts: [aText('admission webhook "secrets.policy.example" denied the request: label team is missing', { source: 'log', wrapper: 'log' })] }), 'likely'],
+  ['nothing is left to write', certificateNotStored, aCase({ facts: { order: valid, certificate: aCertificate({ issuing: undefined }) }, texts: [aText('admission webhook "secrets.policy.example" denied the request: label team is missing', { source: 'log', wrapper: 'log' })] }), 'not-applicable'],
   ['the same words before the order is issued', certificateNotStored, aCase({ facts: { order: anOrder() }, texts: [aText('secrets "shop-tls" is forbidden: User "system:serviceaccount:cert-manager:cert-manager" cannot update resource "secrets"', { source: 'log' })] }), 'not-applicable'],
   ['issued and silent', certificateNotStored, aCase({ facts: { order: valid } }), 'not-applicable'],
 

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { AddressFacts, ChallengeFacts, IdentifierFact, FactMap, ProbeFacts, RouteClaim, RoutingFacts, SolverFacts, Text } from '../../src/shared/types/case.ts'
 import type { Confidence } from '../../src/shared/types/diagnosis.ts'
 import type { Cause } from '../../src/diagnose/cause.ts'
-import { aCase, aCaRecord, aChallenge, aController, aNetworkPolicy, anAddresses, anIssuer, aProbe, aRouting, aSolver, aText, examineAlone, noLook } from '../support/builders.ts'
+import { aCase, aCaRecord, aChallenge, aController, aNetworkPolicy, anAddresses, anIssuer, aProbe, aRouting, aSolver, aText, anOrder, examineAlone, noLook } from '../support/builders.ts'
 
 type About = { [K in IdentifierFact]?: FactMap[K] | ReturnType<typeof noLook> }
 type Answer = 'found' | 'ruled-out' | 'cannot-tell' | 'not-applicable'
@@ -106,6 +106,10 @@ const table: Record<string, Row[]> = {
   ],
   'http01-redirected-to-https': [
     { title: 'the CA was sent to a closed 443', answer: 'found', confidence: 'likely', texts: [saysCa('Fetching https://shop.example.com/x: Timeout during connect (likely firewall problem)')] },
+    { title: 'the CA got 404 over TLS', answer: 'found', confidence: 'likely', texts: [saysCa('Invalid response from https://shop.example.com/.well-known/acme-challenge/token: 404', 'unauthorized')] },
+    { title: 'the CA got 404 from the sister site', answer: 'found', confidence: 'likely', texts: [saysCa('Invalid response from https://www.shop.example.com/.well-known/acme-challenge/token: 404', 'unauthorized')] },
+    { title: 'the CA got 404 from another site', answer: 'not-applicable', texts: [saysCa('Invalid response from https://home.example.net/: 404', 'unauthorized')] },
+    { title: 'the CA got 404 without TLS', answer: 'not-applicable', texts: [saysCa(`Invalid response from ${url}: 404`, 'unauthorized')] },
     { title: 'Kong wants an upgrade', answer: 'found', confidence: 'likely', about: { challenge: pending() }, texts: [checks("wrong status code '426', expected '200'")] },
     { title: 'TLS to a plain port', answer: 'found', confidence: 'proven', texts: [saysCa('Server only speaks HTTP, not TLS', 'malformed')] },
     { title: 'the self-check fails in the handshake', answer: 'found', confidence: 'likely', about: { challenge: pending() }, texts: [get('remote error: tls: unrecognized name')] },
@@ -118,6 +122,8 @@ const table: Record<string, Row[]> = {
     { title: 'a loop', answer: 'found', confidence: 'proven', texts: [saysCa('Redirect loop detected')] },
     { title: 'a port', answer: 'found', confidence: 'proven', texts: [saysCa('Invalid port in redirect target. Only ports 80 and 443 are supported, not 8443')] },
     { title: 'too many for the self-check', answer: 'found', confidence: 'proven', about: { challenge: pending() }, texts: [get('stopped after 10 redirects')] },
+    { title: 'the CA ended at another site', answer: 'found', confidence: 'likely', texts: [saysCa('Invalid response from https://home.example.net/: 404', 'unauthorized')] },
+    { title: 'the sister site is no other site', answer: 'not-applicable', texts: [saysCa('Invalid response from https://www.shop.example.com/: 404', 'unauthorized')] },
     { title: 'our own walk', answer: 'found', confidence: 'likely', about: { challenge: pending(), probeFromOutside: aProbe({ outcome: 'redirect-invalid' }) } },
     { title: 'served', answer: 'ruled-out', about: { challenge: pending(), probeFromOutside: served } },
     { title: 'nothing redirects', answer: 'not-applicable' }
@@ -202,6 +208,7 @@ const table: Record<string, Row[]> = {
     { title: 'the schema', answer: 'found', confidence: 'proven', variant: 'schema', texts: [present('Ingress.networking.k8s.io "cm-acme-http-solver-x" is invalid: spec.rules[0].host: Invalid value')] },
     { title: 'a policy engine that speaks of containers', answer: 'not-applicable', texts: [present('admission webhook "validation.gatekeeper.sh" denied the request: Container acmesolver is not allowed')] },
     { title: 'missing rights are another cause', answer: 'not-applicable', texts: [present('ingresses.networking.k8s.io is forbidden: User "system:serviceaccount:cert-manager:cert-manager" cannot create resource "ingresses" in API group "networking.k8s.io"')] },
+    { title: 'an issued order makes no Ingress any more', answer: 'not-applicable', shared: { facts: { order: anOrder({ state: 'valid' }) } }, texts: [present('admission webhook "validation.gatekeeper.sh" denied the request: tls configuration is required')] },
     { title: 'the Ingress is there', answer: 'ruled-out', about: { solver: aSolver({ ingresses: [{ name: 'i', addresses: [] }] }) } }
   ],
   'http01-path-type-unsupported': [

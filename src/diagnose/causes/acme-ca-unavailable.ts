@@ -1,6 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { isAboutAcmeServer, valueIn } from '../reading.ts'
-import { everywhere, ofOthers, withTheCa } from '../sources.ts'
+import { everywhere, forwardProxyPage, ofOthers, withTheCa } from '../sources.ts'
 
 /** CAs that issue no more: an issuer that names one can never work again. */
 const gone = /(^|\.)(buypass\.com|buypass\.no)$/
@@ -29,7 +29,7 @@ export default defineCause({
     { in: everywhere, match: 'server failure at resolver|networking error looking up', confidence: 'likely' },
     { in: everywhere, match: 'acme server fatal error', confidence: 'likely' },
     // No problem document: the CA's front server. Between here and it only who breaks TLS open could say so.
-    { in: everywhere, match: '\\b5\\d\\d : ', when: { wrapper: withTheCa }, confidence: 'likely' },
+    { in: everywhere, match: '\\b5\\d\\d : ', when: { wrapper: withTheCa }, unless: forwardProxyPage, confidence: 'likely' },
     { in: everywhere, match: '\\b5\\d\\d : ', confidence: 'possible' }
   ],
   related: ['acme-server-unreachable'],

@@ -1,6 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { acceptedByCa, isAboutAcmeServer, valueIn } from '../reading.ts'
-import { everywhere } from '../sources.ts'
+import { everywhere, forwardProxyPage } from '../sources.ts'
 
 const places: Record<string, string> = {
   dns: 'its name is not resolved', timeout: 'no answer in time', refused: 'the connection is refused', proxy: 'a proxy in between answers',
@@ -29,6 +29,7 @@ export default defineCause({
     { in: everywhere, match: '"https?://[^"]+": (forbidden|bad gateway|service unavailable|gateway timeout)|server gave http response to https client', confidence: 'likely', variant: 'proxy' },
     { in: everywhere, match: 'acme: nonce not found', confidence: 'possible', variant: 'proxy' },
     { in: everywhere, match: '\\b403 : \\s*<(html|!doctype)', confidence: 'likely', variant: 'proxy' },
+    { in: everywhere, match: `\\b[45]\\d\\d : .*(${forwardProxyPage})`, confidence: 'likely', variant: 'proxy' },
     { in: everywhere, match: 'tls handshake timeout|remote error: tls: |tls: first record does not look like', unless: 'unexpected non-acme', confidence: 'proven', variant: 'tls-handshake' },
     { in: everywhere, match: 'connection refused', unless: 'lookup |proxyconnect', confidence: 'proven', variant: 'refused' },
     { in: everywhere, match: 'dial tcp \\S+:\\d+: (connect: )?(i/o timeout|connection timed out|no route to host|(network|host) is (unreachable|down))|dial tcp \\S+: operation was canceled', unless: 'proxyconnect', confidence: 'proven', variant: 'timeout' },

@@ -2,6 +2,9 @@ import { defineCause, notApplicable } from '../cause.ts'
 import { valueIn } from '../reading.ts'
 import { andObjects } from '../sources.ts'
 
+/** Words of admission that do not say what they refused. */
+const atTheDoor = 'denied the request|denied request|failed calling webhook'
+
 /** The CA issued; the result cannot be written into its Secret. ACME did its part. */
 export default defineCause({
   id: 'certificate-not-stored',
@@ -23,19 +26,22 @@ export default defineCause({
     { in: andObjects, match: '(error|fail\\w*)( to)? (encod|generat|creat|writ|build)\\w* .{0,24}(keystore|pkcs ?#?12|jks)\\b', unless: 'not found|missing|empty', confidence: 'proven' },
     { in: andObjects, match: 'fail\\w* to (apply|create|update|patch|write|store) secret \\S+:', unless: 'object has been modified|timed? ?out|deadline|connection|etcdserver: (leader|request timed)|too many requests|rate limiter|internal error|unable to handle|being terminated', confidence: 'proven' },
     { in: andObjects, match: 'secrets "[^"]+" is forbidden: (exceeded quota|user )|secrets is forbidden: user', confidence: 'likely' },
-    { in: andObjects, match: 'etcdserver: request is too large|pem data was larger than the maximum|(must have at most|may not be more than) 1048576 bytes|certificate .{0,40}exceeds (the )?(maximum|max) size', confidence: 'likely' }
+    { in: andObjects, match: 'etcdserver: request is too large|pem data was larger than the maximum|(must have at most|may not be more than) 1048576 bytes|certificate .{0,40}exceeds (the )?(maximum|max) size', confidence: 'likely' },
+    { in: andObjects, match: atTheDoor, unless: 'webhook\\.cert-manager\\.io|cm-acme-http-solver|being terminated', confidence: 'possible' }
   ],
   related: ['cert-manager-rbac-denied'],
 
   examine ({ hits, order, certificate }) {
-    const [best, ...rest] = hits
-    if (best === undefined) return notApplicable
     const seen = valueIn(order)
     const issued = seen?.state === 'valid' || seen?.hasCertificate === true
+    // Of an issued order only the Secret is left to write.
+    const writing = issued && valueIn(certificate)?.issuing?.status === 'True'
+    const [best, ...rest] = hits.filter(({ rule, text }) => rule.match !== atTheDoor || (writing && text.attempt !== 'earlier'))
+    if (best === undefined) return notApplicable
     // Without an issued order the same words stop something earlier.
     if (!issued && (seen !== undefined || best.rule.confidence !== 'proven')) return notApplicable
     const text = best.text.whole.toLowerCase()
     const why = /keystore|jks|pkcs/.test(text) ? 'the keystore password is missing' : text.includes('immutable') ? 'it is immutable' : text.includes('quota') ? 'the quota of the namespace is full' : text.includes('forbidden') ? 'cert-manager may not write it' : text.includes('denied the request') ? 'an admission policy denies it' : 'the API does not accept it'
-    return { is: 'found', confidence: issued ? 'proven' : 'likely', blanks: { why, secret: valueIn(certificate)?.secretName ?? '<secret>' }, because: seen === undefined ? [best, ...rest.slice(0, 3)] : [best, 'order'] }
+    return { is: 'found', confidence: issued && best.rule.match !== atTheDoor ? 'proven' : 'likely', blanks: { why, secret: valueIn(certificate)?.secretName ?? '<secret>' }, because: seen === undefined ? [best, ...rest.slice(0, 3)] : [best, 'order'] }
   }
 })

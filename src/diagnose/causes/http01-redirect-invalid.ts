@@ -1,5 +1,5 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { gotStatus, http01Facts, isConnectFailure, readHttp01, saidByCa, selfCheckSays, settingOf, strayedTo } from '../http01.ts'
+import { gotStatus, http01Facts, isConnectFailure, isForeignAnswer, isSameSite, readHttp01, saidByCa, selfCheckSays, settingOf, strayedTo } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
@@ -44,6 +44,8 @@ export default defineCause({
     const lost = reading.ca ?? reading.selfCheck
     const stray = lost === undefined ? undefined : strayedTo(lost.words, rest.identifier.name)
     if (lost !== undefined && stray !== undefined && (lost.kind === 'dns' || isConnectFailure(lost))) return { is: 'found', confidence: 'likely', blanks: { where: `${stray} ${lost.kind === 'dns' ? 'does not resolve' : 'does not answer'}` }, because: [lost.cite, ...own] }
+    // The CA went to another site, which knows nothing of the token.
+    if (reading.ca !== undefined && stray !== undefined && isForeignAnswer(reading.ca) && !isSameSite(stray, rest.identifier.name)) return { is: 'found', confidence: 'likely', blanks: { where: `${stray} gives ${reading.ca.status ?? 'a page of its own'}` }, because: [reading.ca.cite, ...own] }
     if (reading.ca !== undefined && reading.ca.kind !== 'other' && reading.ca.kind !== 'status') return notApplicable
     if (probe !== undefined) return { is: 'found', confidence: 'likely', blanks: { where: location ?? 'see the probe' }, because: [probe === reading.outside ? 'probeFromOutside' : 'probeFromCluster', ...own] }
 

@@ -1,5 +1,5 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { gotStatus, hintOf, http01Facts, isForeignAnswer, readHttp01, saidByCa, selfCheckSays, settingOf } from '../http01.ts'
+import { gotStatus, hintOf, http01Facts, isForeignAnswer, isSameSite, readHttp01, saidByCa, selfCheckSays, settingOf, strayedTo } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 import { everywhere } from '../sources.ts'
 
@@ -28,6 +28,8 @@ export default defineCause({
     { in: everywhere, match: '.', when: { problem: ['tls'], wrapper: ['authorization', 'ca'], secondary: false, caa: false }, unless: 'certificate required|bad certificate|alpn|server only speaks|remote error: tls|tlsv1\\.2', confidence: 'likely' },
     // Python, .NET and Java; a plain request meets TLS only after a redirect.
     ...saidByCa('ssl connection could not be established|sslhandshakeexception|sslerror\\(|port=443\\).*(refused|timed? ?out)', { confidence: 'likely' }),
+    // HTTP-01 begins without TLS: a wrong answer from an https URL is that of the TLS side.
+    ...saidByCa('invalid response from https://\\S+( \\[[^\\]]*\\])?: (404|")', { confidence: 'likely' }),
     // 426 Upgrade Required: Kong's answer to plain HTTP where only https is a protocol of the route.
     ...saidByCa(gotStatus('426'), { confidence: 'likely' }),
     ...selfCheckSays("wrong status code '426'", { confidence: 'likely' }),
@@ -46,8 +48,15 @@ export default defineCause({
     const where = setting === undefined ? hint === undefined ? redirecting === undefined ? 'a redirect' : `the server at ${redirecting.address} answers so` : `${hint.where}: ${hint.value}` : `${setting.claim.kind} ${setting.claim.namespace}/${setting.claim.name}: ${setting.field}=${setting.value}`
     const settings: Citation<Facts>[] = setting === undefined && hint === undefined ? [] : ['routing']
 
+    // A wrong answer of another site is the redirect's fault, not that of HTTPS.
+    const stray = reading.ca !== undefined && isForeignAnswer(reading.ca) ? strayedTo(reading.ca.words, rest.identifier.name) : undefined
+    if (stray !== undefined && !isSameSite(stray, rest.identifier.name)) return notApplicable
     const [best] = reading.asked ? hits.filter(({ text }) => text.wrapper !== 'self-check') : hits
-    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence === 'possible' && (redirecting !== undefined || setting !== undefined || hint?.kind === 'force-https') ? 'likely' : best.rule.confidence, blanks: { how: reading.failure?.status === 426 ? 'plain HTTP gives 426' : 'the TLS handshake fails', where }, because: [best, ...settings] }
+    if (best !== undefined) {
+      const status = isForeignAnswer(reading.failure) ? reading.failure?.status ?? 'another page' : undefined
+      const how = status === undefined ? 'the TLS handshake fails' : status === 426 ? 'plain HTTP gives 426' : `the HTTPS side gives ${status}`
+      return { is: 'found', confidence: best.rule.confidence === 'possible' && (redirecting !== undefined || setting !== undefined || hint?.kind === 'force-https') ? 'likely' : best.rule.confidence, blanks: { how, where }, because: [best, ...settings] }
+    }
     if (reading.servedOutside && reading.outside?.redirectedToHttps === true) return { is: 'ruled-out', by: ['probeFromOutside'], because: 'The redirect to HTTPS leads to the right answer.' }
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
     if (reading.ca !== undefined && !['tls', 'redirect', 'status', 'wrong-body', 'other', 'closed'].includes(reading.ca.kind)) return notApplicable
