@@ -21,14 +21,14 @@ export type SolverOwner = string[] | 'other'
 
 /** Messages of lines that healthy issuance prints at error level, and of heartbeats. */
 const noisyMessage = new RegExp([
-  'in work queue no longer exists', '^re-queuing item due to optimistic locking', '^found Order resource not owned by this CertificateRequest, retrying',
+  'in work queue no longer exists', '^re-queuing item due to optimistic locking',
   '^(?:found one existing|Found existing HTTPRoute|getting httpRoutes)', '^(?:creating HTTP01 challenge solver|deleting pod resource|successfully deleted pod resource)',
   '^(?:Setting lastTransitionTime|verified existing registration|skipping re-verifying ACME account)', 'prefer a domain-qualified finalizer name', 'Watch close - '
 ].join('|'))
 /** Errors of objects that went away or changed in between: the controller's own races. */
 const noisyError = new RegExp([
   'Operation cannot be fulfilled on .{1,200} the object has been modified', '(?:challenges|orders)\\.acme\\.cert-manager\\.io "[^"]*" not found',
-  'certificaterequests?\\.cert-manager\\.io "[^"]*" not found', '^found Order resource not owned by this CertificateRequest, retrying'
+  'certificaterequests?\\.cert-manager\\.io "[^"]*" not found'
 ].join('|'))
 
 /** By which words the built-in DNS solvers can be told. */

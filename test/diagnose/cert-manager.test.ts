@@ -91,6 +91,8 @@ const rows: Row[] = [
   ['another challenge is still open', orderOrphaned, aCase({ facts: { order: anOrder({ state: 'pending', challenges: [item('errored'), item('pending', { name: 'b' })] }) } }), 'not-applicable'],
   ['the challenge ended just now', orderOrphaned, aCase({ facts: { order: anOrder({ state: 'pending', challenges: [item('errored', { created: failure + 5 * minute })] }) } }), 'not-applicable'],
   ['the Order has failed as it should', orderOrphaned, aCase({ facts: { order: anOrder({ challenges: [item('invalid')] }) } }), 'ruled-out'],
+  ['an old Order has had the name for minutes', orderOrphaned, aCase({ facts: { request: aRequest({ ready: undefined }) }, texts: [aText('found Order resource not owned by this CertificateRequest, retrying', { source: 'log', last: failure })] }), 'likely'],
+  ['an old Order has the name for a moment', orderOrphaned, aCase({ facts: { request: aRequest({ ready: undefined }) }, texts: [aText('found Order resource not owned by this CertificateRequest, retrying', { source: 'log', last: aRequest().created + 6000 })] }), 'not-applicable'],
   ['Orders cannot be read', orderOrphaned, aCase({ facts: { order: noLook() } }), 'cannot-tell']
 ]
 

@@ -18,7 +18,8 @@ export default defineCause({
   texts: [
     { in: ['challenge', 'event', 'log', 'alert'], match: 'NS \\S+ returned (?:SERVFAIL|REFUSED|NOTIMP|FORMERR|NOTAUTH) for', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'rcode was expected to be .{0,40}but got \\W*(?:SERVFAIL|REFUSED|NOTIMP|FORMERR)', confidence: 'likely' },
-    { in: ['challenge', 'event', 'log', 'alert'], match: 'unexpected response code \\W*(?:SERVFAIL|REFUSED)', confidence: 'likely' },
+    // The second: the zone was found, then the resolver named no server for it, whatever its rcode.
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'unexpected response code \\W*(?:SERVFAIL|REFUSED)|could not determine authoritative nameservers for', confidence: 'likely' },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('(?:could|can) ?not (?:be )?(?:resolved?|determined?)\\b|(?:no|none of the) (?:authoritative )?name ?servers?\\b.{0,60}(?:answer\\w*|respon\\w+|repl\\w+)|SERVFAIL|server (?:failure|failed|misbehaving)|servers?\\b.{0,40}\\b(?:broken|malfunction\\w*)|\\brcode\\W{1,3}(?:2|5)\\b|\\bREFUSED\\b|refused (?:the |our |to )|\\blame\\b|not authoritative|(?:malformed|invalid|garbled) (?:DNS )?(?:response|reply|packet)|FORMERR|NOTIMP'), unless: notOfTxt + '|connection refused', confidence: 'likely', when: { wrapper: withTheCa } },
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:^|: )dns: (?:bad rdata|bad rr|buffer size too small|overflow\\w*|id mismatch|failed to unpack|short read)', confidence: 'likely', when: { wrapper: ['self-check', 'present'] } },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: '(?:SERVFAIL|REFUSED|FORMERR|NOTIMP) looking up TXT', when: { caa: false }, confidence: 'proven' },

@@ -1,16 +1,18 @@
-import { defineCause, notApplicable } from '../cause.ts'
+import { cannotTell, defineCause, notApplicable } from '../cause.ts'
+import { valueIn } from '../reading.ts'
 
 const ended = ['invalid', 'expired', 'errored']
 
-/** A challenge, or the order at the CA, is over; the Order was never told, and nothing will look at it again. */
+/** A challenge, or the order at the CA, is over and the Order was never told; or an old Order has the name that a new request needs. */
 export default defineCause({
   id: 'order-orphaned',
   since: '0.1.0',
   stage: 'validation',
-  needs: ['order'],
-  wants: ['controller'],
-  title: 'Order {order} stays {state} for ever: {what} has ended ({ended})',
+  needs: [],
+  wants: ['order', 'request'],
+  title: 'Order {order} does not move: {what}',
   meaning: 'cert-manager still counts the order as open, so it neither fails it nor tries again. The Certificate waits without an error.',
+  texts: [{ in: ['request', 'event', 'log'], match: 'found order resource not owned by this certificaterequest|failed create new order resource .{0,300}already exists', confidence: 'likely' }],
   remedy: [
     { do: 'See the state of Order and challenges.', run: 'kubectl -n {namespace} get order,challenge -o wide' },
     'Find out why the challenge ended, from its reason and its events.',
@@ -20,15 +22,24 @@ export default defineCause({
   // cert-manager needs a moment to carry the end of a challenge into the Order.
   thresholds: { patienceSeconds: 120 },
 
-  examine ({ order, thresholds, case: { now } }) {
+  examine ({ order: seen, request, hits, thresholds, case: { now } }) {
+    const patience = thresholds.patienceSeconds! * 1000
+    const asked = valueIn(request)
+    // For a moment this is a race that cert-manager wins by itself.
+    const blocked = asked?.ready?.status === 'True' || asked?.failureTime !== undefined ? undefined : hits.find(({ text: { last } }) => (last ?? now) - (asked?.created ?? now) > patience)
+    if (blocked !== undefined) return { is: 'found', confidence: 'likely', blanks: { what: 'it was there before, and the new CertificateRequest needs its name' }, because: [blocked] }
+    if (seen.is === 'unavailable') return cannotTell(`order: ${seen.why}`)
+    const order = valueIn(seen)
+    if (order === undefined) return notApplicable
     if (order.state !== 'pending' && order.state !== '') return { is: 'ruled-out', by: ['order'], because: `The Order is ${order.state}.` }
     const over = order.challenges.filter(({ state }) => ended.includes(state))
     const open = order.challenges.some(({ state }) => !ended.includes(state) && state !== 'valid')
-    const blanks = { state: order.state === '' ? 'without a state' : order.state }
-    if (over.length === 0 && !open && ended.includes(order.stateAtCa ?? '') && now - order.created > thresholds.patienceSeconds! * 1000) {
-      return { is: 'found', confidence: 'likely', blanks: { ...blanks, what: 'the order at the CA', ended: order.stateAtCa! }, because: ['order'] }
+    const state = order.state === '' ? 'without a state' : order.state
+    const tell = (what: string, how: string): { what: string } => ({ what: `${what} has ended (${how}), it stays ${state}` })
+    if (over.length === 0 && !open && ended.includes(order.stateAtCa ?? '') && now - order.created > patience) {
+      return { is: 'found', confidence: 'likely', blanks: tell('the order at the CA', order.stateAtCa!), because: ['order'] }
     }
-    if (over.length === 0 || open || now - Math.max(...over.map(({ created }) => created)) < thresholds.patienceSeconds! * 1000) return notApplicable
-    return { is: 'found', confidence: 'likely', blanks: { ...blanks, what: 'its challenge', ended: [...new Set(over.map(({ state }) => state))].join(', ') }, because: ['order'] }
+    if (over.length === 0 || open || now - Math.max(...over.map(({ created }) => created)) < patience) return notApplicable
+    return { is: 'found', confidence: 'likely', blanks: tell('its challenge', [...new Set(over.map(({ state }) => state))].join(', ')), because: ['order'] }
   }
 })
