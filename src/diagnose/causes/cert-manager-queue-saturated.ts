@@ -27,7 +27,7 @@ export default defineCause({
   examine ({ hits, challenge, controller, order, thresholds, case: { now } }) {
     const seen = valueIn(challenge)
     if (seen === undefined) return notApplicable
-    if (seen.state !== '' || seen.processing || seen.presented) return { is: 'ruled-out', by: ['challenge'], because: 'The challenge was worked on.' }
+    if ((seen.state !== '' && seen.state !== 'pending') || seen.processing || seen.presented) return { is: 'ruled-out', by: ['challenge'], because: 'The challenge was worked on.' }
     const { maxConcurrentChallenges: limit, processingChallenges: busy } = valueIn(controller) ?? {}
     const full = limit !== undefined && busy !== undefined && busy >= limit
     const [best, ...rest] = hits

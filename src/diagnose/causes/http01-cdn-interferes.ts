@@ -5,6 +5,9 @@ import { valueIn } from '../reading.ts'
 
 type Facts = 'addresses' | 'probeFromOutside' | 'probeFromCluster'
 
+/** How Cloudflare's own error pages begin, which is all that a CA quotes of them. Other sites use the frame as well: it tells only at a CDN's address. */
+const errorPage = /no-js ie6 oldie/i
+
 /** A content network or web firewall in front answers by itself instead of passing the request on. */
 export default defineCause({
   id: 'http01-cdn-interferes',
@@ -44,7 +47,7 @@ export default defineCause({
     const { failure } = reading
     const how = failure.status === undefined ? failure.words.slice(0, 120) : `status ${failure.status}`
     const [first, ...more] = [...cited, ...failure.cite === cited[0] ? [] : [failure.cite]]
-    if (failure.status === 403 || failure.status === 429 || failure.status === 503 || (failure.kind === 'redirect') || (failure.kind === 'tls' && probe?.redirectedToHttps !== false)) return { is: 'found', confidence: 'likely', blanks: { cdn, how }, because: [first!, ...more] }
+    if (failure.status === 403 || failure.status === 429 || failure.status === 503 || errorPage.test(failure.words) || (failure.kind === 'redirect') || (failure.kind === 'tls' && probe?.redirectedToHttps !== false)) return { is: 'found', confidence: 'likely', blanks: { cdn, how }, because: [first!, ...more] }
     // A plain 404 may as well be the origin's, handed through.
     return { is: 'found', confidence: 'possible', blanks: { cdn, how }, because: [first!, ...more] }
   }

@@ -2,6 +2,9 @@ import { cannotTell, defineCause, notApplicable } from '../cause.ts'
 import { http01Facts, isPublicCa, readHttp01, saidByCa } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
+/** The private address that a name spells, as those of nip.io, sslip.io and their like do. */
+const spelled = /(?:^|[.-])((?:10|127)(?:[.-]\d{1,3}){3}|(?:192[.-]168|172[.-](?:1[6-9]|2\d|3[01]))(?:[.-]\d{1,3}){2})(?=[.-]|$)/
+
 /** Public DNS gives an address that only exists behind some router; the CA does not even try it. */
 export default defineCause({
   id: 'http01-dns-private-address',
@@ -23,15 +26,19 @@ export default defineCause({
     const addresses = valueIn(looked)
     const [best] = hits
     if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { address: /\b\d+\.\d+\.\d+\.\d+\b/.exec(best.text.core)?.[0] ?? 'an address', kind: 'private' }, because: addresses === undefined ? [best] : [best, 'addresses'] }
-    if (addresses === undefined) return looked.is === 'unavailable' ? cannotTell(`addresses: ${looked.why}`) : notApplicable
+    const reading = readHttp01(rest)
+    const said = reading.ca?.kind === 'dns' && typeof reading.ca.cite === 'object' && /no valid (a|aaaa|ip)/i.test(reading.ca.words) ? reading.ca.cite : undefined
+    if (addresses === undefined) {
+      const own = spelled.exec(rest.identifier.name)?.[1]?.replaceAll('-', '.')
+      if (said !== undefined && own !== undefined) return { is: 'found', confidence: 'likely', blanks: { address: own, kind: 'private' }, because: [said] }
+      return looked.is === 'unavailable' ? cannotTell(`addresses: ${looked.why}`) : notApplicable
+    }
     const { publicAddresses } = addresses
     const hidden = publicAddresses.filter(({ class: kind }) => kind !== 'public')
     const [first] = hidden
     if (first === undefined) return publicAddresses.length > 0 ? { is: 'ruled-out', by: ['addresses'] } : notApplicable
-    const reading = readHttp01(rest)
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
     const blanks = { address: first.address, kind: first.class }
-    const said = reading.ca?.kind === 'dns' && typeof reading.ca.cite === 'object' && /no valid (a|aaaa|ip)/i.test(reading.ca.words) ? reading.ca.cite : undefined
     if (said !== undefined && hidden.length === publicAddresses.length) return { is: 'found', confidence: 'proven', blanks, because: [said, 'addresses'] }
     // A private CA may well live in the same network.
     if (!isPublicCa(valueIn(issuer))) return reading.failure === undefined ? notApplicable : { is: 'found', confidence: 'possible', blanks, because: ['addresses'] }
