@@ -41,6 +41,7 @@ export class Service {
   readonly #environment: Record<string, string>
   readonly #directory: string
   #child: ChildProcess | undefined
+  readonly #end = (): void => { this.#child?.kill('SIGKILL') }
 
   constructor (port: number, { slack, alertmanager, config }: { slack: string, alertmanager: string, config: string }) {
     this.port = port
@@ -49,7 +50,7 @@ export class Service {
     writeFileSync(path('config.yaml'), config)
     this.setToken('xoxb-first')
     // A run that ends in the middle leaves nothing behind.
-    process.once('exit', () => { this.#child?.kill('SIGKILL') })
+    process.once('exit', this.#end)
     this.#environment = {
       PATH: process.env.PATH ?? '', HOME: this.#directory, ACME_TRIAGE_CONFIG: path('config.yaml'), ACME_TRIAGE_LISTEN: `127.0.0.1:${port}`, ACME_TRIAGE_DATA_DIR: path('data'), ACME_TRIAGE_PROBES: 'off',
       SLACK_BOT_TOKEN_FILE: path('token'), SLACK_CHANNEL: 'C1', SLACK_API_URL: slack, ALERTMANAGER_URLS: alertmanager, NODE_NO_WARNINGS: '1'
@@ -57,7 +58,8 @@ export class Service {
   }
 
   async start (): Promise<void> {
-    const child = this.#child = spawn(process.execPath, [`--import=${shiftedClock}?file=${join(this.#directory, 'clock')}`, main, 'serve'], { env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] })
+    // Without what the test runner preloads into every Node process: its signal handlers end one whose disk is full.
+    const child = this.#child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, `--import=${shiftedClock}?file=${join(this.#directory, 'clock')}`, main, 'serve'], { env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] })
     let said = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { said = (said + chunk.toString()).slice(-1_000) })
     await eventually(async () => {
@@ -85,7 +87,10 @@ export class Service {
     if (status !== 0) throw new Error(`prlimit: ${stderr}`)
   }
 
-  remove (): void { rmSync(this.#directory, { recursive: true, force: true }) }
+  remove (): void {
+    process.off('exit', this.#end)
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
 }
 
 export async function bench (config: { storm: number, fallbackChannel?: string }): Promise<Bench> {
