@@ -1,11 +1,12 @@
 import type { Case, VantageRow } from '../shared/types/case.ts'
 import type { Alert, Evidence, Millis } from '../shared/types/common.ts'
-import { windowMillis, type Confidence, type Diagnosis, type FoundCause, type Step } from '../shared/types/diagnosis.ts'
+import type { Confidence, Diagnosis, FoundCause, Step } from '../shared/types/diagnosis.ts'
 import { redactText } from '../shared/redact.ts'
 import { clusterView, type ViewSection } from './cluster-view.ts'
+import { bulletsOf, factsOf, recent, subjectOf, vantagesOf } from './finding-facts.ts'
 import { impactOf, type Impact } from './impact.ts'
 import { playbook, questions, type PlaybookStep, type Question } from './runbook.ts'
-import { clip, duration, oneLine, ordinal, plural, when, whenChanged } from './words.ts'
+import { clip, duration, oneLine, plural } from './words.ts'
 
 /** What the incident is at this moment. `noticed`: only the alert is known yet. */
 export type FindingState = 'noticed' | 'diagnosed' | 'healed' | 'resolved'
@@ -246,68 +247,7 @@ function readOnlyFirst (steps: Step[]): Step[] {
   return [...unique.filter(({ changes }) => !changes), ...unique.filter(({ changes }) => changes)]
 }
 
-/** Clocks that differ by less mislead nobody. */
-const noticeableClock: Millis = 30_000
-
-function factsOf (input: FindingInput, impact: Impact): Finding['facts'] {
-  const { alerts = 1, truncatedAlerts = 0 } = input.incident
-  return [
-    ...(input.case === undefined ? [] : factsOfCase(input.case, impact)),
-    ...(alerts > 1 ? [{ label: 'Alerts', value: `${alerts} for this incident` }] : []),
-    ...(truncatedAlerts > 0 ? [{ label: 'Left out by Alertmanager', value: plural(truncatedAlerts, 'alert') }] : [])
-  ]
-}
-
-function factsOfCase (seen: Case, { servedUntil, down }: Impact): Finding['facts'] {
-  const facts: Finding['facts'] = []
-  if (servedUntil !== undefined) facts.push({ label: 'Served certificate', value: servedUntil <= seen.now ? `expired ${duration(seen.now - servedUntil)} ago` : `${duration(servedUntil - seen.now)} left`, time: servedUntil })
-  else if (down === true) facts.push({ label: 'Served certificate', value: 'none yet' })
-  const { at, attempt, why } = seen.next
-  facts.push({ label: 'Next automatic try', value: at === undefined ? why.split(/[:;]/, 1)[0]! : `${when(at, seen.now)}${attempt === undefined ? '' : ` (${ordinal(attempt)})`}`, ...(at === undefined ? {} : { time: at }) })
-  const named = seen.identifiers.filter(({ name }) => name !== '')
-  if (named.length > 0) facts.push({ label: 'Names failing', value: `${named.filter(({ state }) => state !== 'passed').length} of ${named.length}` })
-  if (seen.blast.issuer.name !== '' && seen.blast.issuer.total > 0) facts.push({ label: 'Others on this issuer', value: `${seen.blast.issuer.failing} failing of ${seen.blast.issuer.total}` })
-  for (const { by, name, failing, same, total } of seen.blast.groups ?? []) {
-    if (by !== 'issuer' && failing > 0) facts.push({ label: `Others on the ${by} ${name}`, value: `${failing} failing of ${total}${same > 0 ? `, ${same} in the same way` : ''}` })
-  }
-  if (seen.history !== undefined) facts.push({ label: 'Attempts', value: clip(oneLine(seen.history), 200) })
-  const { clockAhead = 0 } = seen
-  if (Math.abs(clockAhead) > noticeableClock) facts.push({ label: 'Clock of this service', value: `${duration(Math.abs(clockAhead))} ${clockAhead > 0 ? 'ahead of' : 'behind'} the API server's (allowed for)` })
-  return facts
-}
-
-function bulletsOf ({ case: seen }: FindingInput, causes: FoundCause[]): Finding['bullets'] {
-  const evidence = causes.flatMap((cause, index) => cause.evidence.slice(0, index === 0 ? Math.max(1, 4 - causes.length) : 1))
-  const bullets = evidence.slice(0, 3).map(({ ref, text, time }) => ({ text: `${oneLine(ref)}: ${clip(oneLine(text), 260)}`, ...(time === undefined ? {} : { time }) }))
-  // That the Certificate was created is why there is an order, not what broke it.
-  const change = seen?.changes.find(({ beforeAnchorMs, beforeFirstFailureMs = beforeAnchorMs, afterLastSuccess, fields, object }) => beforeFirstFailureMs < 0 && afterLastSuccess !== false && !(fields.every(field => field === 'created') && object.startsWith('Certificate ')))
-  if (change !== undefined) bullets.push({ text: `Changed ${whenChanged(change)}: ${change.object} by ${change.by} (${change.fields.slice(0, 3).join(', ')})`, time: change.at })
-  return bullets
-}
-
 function searchedOf ({ searched, anchor }: Diagnosis): string {
   const widest = searched.at(-1)
   return `the ${searched.length === 1 ? '' : `${searched.length} windows up to `}${widest} around ${new Date(anchor.time).toISOString().slice(0, 19)}Z (${anchor.from})`
-}
-
-function vantagesOf (seen: Case | undefined, clean: (text: string) => string): Finding['vantages'] {
-  return (seen?.identifiers ?? []).flatMap(({ name, wildcard, state, vantages }) => vantages === undefined || state === 'passed' ? [] : [{
-    name: wildcard ? `*.${name}` : name,
-    rows: vantages.rows.map(row => ({ ...row, answer: clean(oneLine(row.answer)) })),
-    differences: vantages.differences.map(({ text }) => clean(oneLine(text)))
-  }])
-}
-
-/** What is older than the widest window around the failure says nothing about it, and squeezes the picture. */
-function recent (seen: Case | undefined): Case['timeline'] {
-  return seen === undefined ? [] : seen.timeline.filter(({ time, last }) => (last ?? time) >= seen.anchor.time - windowMillis['24h'])
-}
-
-function subjectOf ({ case: seen }: FindingInput): string[] {
-  if (seen === undefined) return []
-  const { hint, tried, candidates, lint } = seen.subject
-  const decided = hint.kind === 'Scan' ? 'The alert names no object: failed orders of the window were looked for.' : `Decided by ${hint.from}: ${hint.kind} ${[hint.namespace, hint.name].filter(part => part !== undefined).join('/')}.`
-  const failed = tried.filter(({ found }) => !found).map(({ hint: { kind, namespace, name, from }, why }) => `Tried ${kind} ${[namespace, name].filter(part => part !== undefined).join('/')} (${from})${why === undefined ? '' : `: ${why}`}.`)
-  const others = candidates.slice(0, 10).map(({ namespace, order, state }) => `Candidate: Order ${namespace}/${order} (${state === '' ? 'no state' : state}).`)
-  return [decided, ...lint, ...failed, ...others].map(oneLine)
 }
