@@ -27,6 +27,8 @@ export interface Limits {
   longest: Millis
   /** A call that was taken and never answered is looked for so long before it is repeated: a hanging Slack shows late what it has. */
   patience: Millis
+  /** The same for a digest, which names nobody at first and for whose place its pages wait: silence in a storm is worse than a second one. */
+  digestPatience: Millis
   /** Calls under way in one channel. */
   concurrency: number
   /** How long a message is still worth sending. */
@@ -42,6 +44,7 @@ const slackLimits: Limits = {
   first: 5_000,
   longest: 600_000,
   patience: 120_000,
+  digestPatience: 20_000,
   concurrency: 6,
   useful: 3 * 86_400_000
 }

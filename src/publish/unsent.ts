@@ -20,8 +20,9 @@ export async function failedPost (outbox: Sending, row: Delivery, failure: Failu
   metrics?.delivery(row.kind, failure.class)
   reach.notice(row, failure)
   if (now - row.created_at > reach.limits.useful) return void await patch({ state: 'dead' })
+  const { patience, digestPatience } = reach.limits
   switch (failure.class) {
-    case 'unclear': return void await patch({ state: 'ambiguous', run_at: now + reach.waitFor(row, failure), ...(failure.error === 'timeout' ? { payload: { patientUntil: now + reach.limits.patience } } : {}) })
+    case 'unclear': return void await patch({ state: 'ambiguous', run_at: now + reach.waitFor(row, failure), ...(failure.error === 'timeout' ? { payload: { patientUntil: now + (row.kind.startsWith('slack-digest') ? digestPatience : patience) } } : {}) })
     case 'rate': return void await patch({ state: 'intent', run_at: now + (failure.retryAfter ?? 30_000) })
     case 'unsent': return void await patch({ state: 'intent', run_at: now + reach.waitFor(row, failure) })
     case 'credentials': return void await patch({ state: 'intent', run_at: now })

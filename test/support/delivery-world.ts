@@ -36,7 +36,7 @@ export interface DeliveryWorld {
 }
 
 /** Limits that let a test end soon; what is tested about limits sets them. */
-export const quick: Partial<Limits> = { post: { perSecond: 1_000, burst: 1_000 }, edit: { perSecond: 1_000, burst: 1_000 }, editGap: 20, digestGap: 20, first: 50, patience: 500 }
+export const quick: Partial<Limits> = { post: { perSecond: 1_000, burst: 1_000 }, edit: { perSecond: 1_000, burst: 1_000 }, editGap: 20, digestGap: 20, first: 50, patience: 500, digestPatience: 500 }
 
 /** An alert as Alertmanager sends it. */
 export function anAlert (name = 'shop-tls', change: Partial<Alert> = {}): Alert {
