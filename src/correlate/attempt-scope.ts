@@ -92,7 +92,7 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
     ...acmeHostOf(issuer),
     webhookGroups: new Set(solvers.map(solver => string(at(solver, 'dns01', 'webhook', 'groupName'))).filter(group => group !== '')),
     refused: ingressWithoutCertificate(observations) !== undefined,
-    alone: isAlone(snapshot, challenges),
+    alone: isAlone(snapshot, chain),
     aloneWith: solversAlone(snapshot, chain, solvers),
     issuerReadySince: millisOf(ready?.lastTransitionTime)
   }
@@ -152,10 +152,13 @@ function otherNamesOf (snapshot: Snapshot, own: ReadonlySet<string>): Set<string
   return found
 }
 
-function isAlone (snapshot: Snapshot, own: readonly KubeObject[]): boolean {
+function isAlone (snapshot: Snapshot, chain: Chain): boolean {
   const waiting = waitingIn(snapshot)
-  return waiting.every(challenge => own.includes(challenge)) && waiting.length > 0
+  return waiting.every(challenge => chain.challenges.includes(challenge)) && (waiting.length > 0 || waitsWithoutChallenge(snapshot, chain))
 }
+
+/** A pending Order whose Challenge was deleted waits as well, if it is known who else does. */
+const waitsWithoutChallenge = (snapshot: Snapshot, { challenges, orderState }: Chain): boolean => challenges.length === 0 && orderState === 'pending' && snapshot.list('Challenge').is === 'seen'
 
 /** None when the Challenges could not be listed: then nobody knows who else waits. */
 const waitingIn = (snapshot: Snapshot): KubeObject[] =>
@@ -172,13 +175,12 @@ function solversOf ({ challenges, issuer, order }: Chain, seeds: readonly Identi
   return picked.length > 0 ? picked : offered
 }
 
-function solversAlone (snapshot: Snapshot, { challenges: own, orderState }: Chain, solvers: readonly Fields[]): Set<string> {
+function solversAlone (snapshot: Snapshot, chain: Chain, solvers: readonly Fields[]): Set<string> {
+  const { challenges: own } = chain
   const waiting = waitingIn(snapshot)
   const named = (solver: unknown): string[] => Object.keys(fields(at(solver, 'dns01')))
   const others = new Set(waiting.filter(challenge => !own.includes(challenge)).flatMap(({ spec }) => named(at(spec, 'solver'))))
-  // A pending Order whose Challenge was deleted waits as well, if it is known who else does.
-  const gone = own.length === 0 && orderState === 'pending' && snapshot.list('Challenge').is === 'seen'
-  const mine = gone ? solvers.flatMap(named) : waiting.filter(challenge => own.includes(challenge)).flatMap(({ spec }) => named(at(spec, 'solver')))
+  const mine = waitsWithoutChallenge(snapshot, chain) ? solvers.flatMap(named) : waiting.filter(challenge => own.includes(challenge)).flatMap(({ spec }) => named(at(spec, 'solver')))
   return new Set(mine.filter(solver => !others.has(solver)))
 }
 

@@ -33,8 +33,8 @@ const noisyError = new RegExp([
 
 /** By which words the built-in DNS solvers can be told. */
 const providers: readonly (readonly [solver: string, words: RegExp])[] = [
-  ['azureDNS', /azure|AADSTS|microsoftonline/i], ['route53', /route ?53|operation error STS|AssumeRole|EC2 IMDS/i], ['cloudDNS', /googleapi|GoogleCloud|clouddns/i], ['cloudflare', /cloudflare/i],
-  ['digitalocean', /digitalocean/i], ['rfc2136', /DNS update failed|rfc2136|TSIG/i], ['acmeDNS', /acme-?dns|account credentials not found for domain/i], ['akamai', /edgedns|akamai/i]
+  ['azureDNS', /azure|AADSTS|microsoftonline|\b(?:ManagedIdentity|WorkloadIdentity|ClientSecret)Credential\b/i], ['route53', /route ?53|operation error STS|AssumeRole|EC2 IMDS/i], ['cloudDNS', /googleapi|GoogleCloud|clouddns/i], ['cloudflare', /cloudflare/i],
+  ['digitalocean', /digitalocean/i], ['rfc2136', /DNS update failed|rfc2136|TSIG/i], ['acmeDNS', /acme-?dns|account credentials not found for domain/i], ['akamai', /edgedns|akamai/i], ['webhook', /^error decoding solver config/]
 ]
 
 /** Words of the whole controller: they concern every attempt that runs at that time. */
@@ -181,10 +181,8 @@ export class LogAttribution {
     if (place !== undefined && place !== scope.namespace) return /resource lock|leader election/.test(text) ? undefined : 'other'
     // A right that is missing in the namespace, or its end, concerns every attempt there.
     if (place !== undefined && /is forbidden: (?:User "|unable to create new content)/.test(text)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
-    const group = /\((?:get|post|put|create) [a-z0-9-]+\.([a-z0-9.-]+)\)/.exec(text)?.[1]
+    const [, asked, group = asked] = /\((?:get|post|put|create) [a-z0-9-]+\.([a-z0-9.-]+)\)|cannot create resource "[^"]+" in API group "([^"]+)" at the cluster scope/.exec(text) ?? []
     if (group !== undefined && !/cert-manager\.io$|k8s\.io$/.test(group)) return scope.webhookGroups.has(group) ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
-    const forbidden = /cannot create resource "[^"]+" in API group "([^"]+)" at the cluster scope/.exec(text)?.[1]
-    if (forbidden !== undefined && scope.webhookGroups.has(forbidden)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
     return undefined
   }
 

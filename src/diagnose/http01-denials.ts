@@ -27,7 +27,7 @@ export function deniedObject ({ core }: Text, solver: SolverFacts | undefined): 
   if (target !== undefined) return plurals.find(([pattern]) => pattern.test(`${target.toLowerCase()}s`))?.[1]
   if (/webhook "[^"]*(sidecar-inject|mpod\.|pod-identity|proxy-injector|(^|[.-])pods?[.-])[^"]*"/i.test(text)) return 'Pod'
   // The address of a webhook that cannot be called speaks of TLS and Services of its own.
-  const policy = text.replace(/^.*?(denied the request|failed calling webhook)/i, '').replaceAll(/cm-acme-http-solver-\w+|"?https?:\/\/\S+|(dial tcp|x509|tls: ).*$/gi, '')
+  const policy = text.replace(/^.*?(denied the request|failed calling webhook)/i, '').replaceAll(/cm-acme-http-solver-\w+|"?https?:\/\/\S+|(dial tcp|x509|tls: |no endpoints available for |service "[^"]*" not found).*$/gi, '')
   const spoken = words.find(([pattern]) => pattern.test(policy))?.[1]
   if (spoken !== undefined) return spoken
   if (solver === undefined) return undefined

@@ -161,6 +161,21 @@ t.test('the words of a DNS provider belong to the only attempt that asks it', as
   t.same(deleted(other('route53'), [byZone('route53', 'example.com')]), [], 'another one asks it, too')
 })
 
+t.test('a Challenge that nobody touches waits for the one of another order for the same name', async t => {
+  const { owner, made, placed } = attempt()
+  const waits = challenge(placed, { status: { state: '' } })
+  const other = (dnsName: string, status: Record<string, unknown>, owners: object[] = []): KubeObject => ({ ...waits, spec: { ...waits.spec as Record<string, unknown>, dnsName }, status, metadata: { ...waits.metadata, namespace: 'old', name: 'web-1-1-1', uid: 'other', ownerReferences: owners as never } })
+  const heldBy = (object: KubeObject): string | undefined => {
+    const fact = correlate(observe(hint, [owner, made, placed, waits, object, clusterIssuer()])).identifiers[0]!.facts.challenge
+    return fact?.is === 'seen' ? fact.value.heldBy?.ref : undefined
+  }
+  const working = { state: 'pending', processing: true }
+  t.equal(heldBy(other('shop.example.com', working)), 'Challenge old/web-1-1-1')
+  t.equal(heldBy(other('blog.example.com', working)), undefined, 'another name')
+  t.equal(heldBy(other('shop.example.com', { state: 'invalid', processing: false })), undefined, 'it has ended')
+  t.equal(heldBy(other('shop.example.com', working, waits.metadata.ownerReferences)), undefined, 'apex and wildcard of one order take turns')
+})
+
 t.test('who may not use a webhook solver cannot use it for any Challenge of that webhook', async t => {
   const owner = certificate()
   const made = request(owner)
@@ -170,6 +185,17 @@ t.test('who may not use a webhook solver cannot use it for any Challenge of that
   const told = (group: string): string[] => fromLog(correlate(observe(hint, [owner, made, placed, clusterIssuer({ spec: { solvers } })], { logs: [log([line(failedAt, 'E', 're-queuing item due to error processing', said(group))])] })))
   t.same(told('acme.corp.example'), [`current x1: ${said('acme.corp.example')}`])
   t.same(told('acme.other.example'), [])
+})
+
+t.test('words that name nothing are those of the Order whose Challenge was deleted, when nobody else waits', async t => {
+  const owner = certificate()
+  const made = request(owner)
+  const placed = order(made, { status: { state: 'pending', url: 'https://ca.example/acme/order/1' } })
+  const said = log([line(failedAt, 'E', 're-queuing item due to error processing', 'pods "cm-acme-http-solver-m2x8d" is forbidden: denied')])
+  const told = (...more: KubeObject[]): string[] => fromLog(correlate(observe(hint, [owner, made, placed, clusterIssuer(), ...more], { logs: [said] })))
+  t.same(told(), ['current x1: pods "cm-acme-http-solver-m2x8d" is forbidden: denied'])
+  const stranger = challenge(placed, { uid: 'other', name: 'blog-1-1-1', spec: { dnsName: 'blog.example.com' }, status: { state: 'pending' } })
+  t.same(told({ ...stranger, metadata: { ...stranger.metadata, namespace: 'blog', ownerReferences: [] } }), [], 'somebody else waits')
 })
 
 t.test('a controller whose clock is off by minutes still owns its lines', async t => {

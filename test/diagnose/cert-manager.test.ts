@@ -70,6 +70,8 @@ const rows: Row[] = [
   ['cert-manager says that all places are taken', certManagerQueueSaturated, logged('hit maximum concurrent challenge limit. refusing to schedule more challenges.', { facts: { controller: full }, about: { challenge: waiting } }), 'proven'],
   ['it waits for its twin of the same order', certManagerQueueSaturated, aCase({ facts: { controller: full, order: anOrder({ state: 'pending', challenges: [item('pending', { processing: true })] }) }, about: { challenge: waiting } }), 'not-applicable'],
   ['places are free', certManagerQueueSaturated, aCase({ facts: { controller: aController() }, about: { challenge: waiting } }), 'not-applicable'],
+  ['another namespace has the name', certManagerQueueSaturated, aCase({ facts: { controller: aController() }, about: { challenge: { ...waiting, heldBy: { source: 'challenge', ref: 'Challenge old/web-1-1-1', text: 'state pending (processing, presented)' } } } }), 'likely'],
+  ['another namespace has the name, since a moment', certManagerQueueSaturated, aCase({ facts: { controller: aController() }, about: { challenge: { ...waiting, created: failure + 5 * minute, heldBy: { source: 'challenge', ref: 'Challenge old/web-1-1-1', text: 'state pending' } } } }), 'not-applicable'],
   ['it is being worked on', certManagerQueueSaturated, aCase({ facts: { controller: full }, about: { challenge: aChallenge({ state: 'pending', processing: true }) } }), 'ruled-out'],
 
   ['the parent zone does not know the domain', domainDelegationBroken, aCase({ about: { delegation: aDelegation({ zone: 'com', registeredDomainState: 'nxdomain' }), challenge: aChallenge() } }), 'likely'],

@@ -264,6 +264,7 @@ const table: Record<string, Row[]> = {
     { title: 'missing rights', answer: 'not-applicable', texts: [present('pods is forbidden: User "system:serviceaccount:cert-manager:cert-manager" cannot create resource "pods"')] }
   ],
   'http01-solver-service-rejected': [
+    { title: 'a webhook of many kinds is down: its own Service is not the object', answer: 'found', confidence: 'proven', variant: 'policy', about: { solver: aSolver() }, texts: [present('Internal error occurred: failed calling webhook "validate.kyverno.svc-fail": failed to call webhook: Post "https://kyverno-svc.kyverno.svc:443/validate/fail?timeout=10s": no endpoints available for service "kyverno-svc"')] },
     { title: 'no node port left', answer: 'found', confidence: 'proven', texts: [present('Service "cm-acme-http-solver-x" is invalid: spec.ports[0].nodePort: failed to allocate a nodePort: range is full')] },
     { title: 'quota on node ports', answer: 'found', confidence: 'proven', texts: [present('services "cm-acme-http-solver-x" is forbidden: exceeded quota: q, requested: services.nodeports=1, used: services.nodeports=0, limited: services.nodeports=0')] },
     { title: 'the Service is there', answer: 'ruled-out', about: { solver: aSolver({ services: [{ name: 's', type: 'NodePort', readyEndpoints: 1 }] }) } },
@@ -277,6 +278,7 @@ const table: Record<string, Row[]> = {
     { title: 'nothing of the kind', answer: 'not-applicable', about: { solver: aPod() } }
   ],
   'http01-solver-image-pull-failed': [
+    { title: 'the autoscaler\'s Event, the scheduler\'s is gone', answer: 'found', confidence: 'proven', texts: [podEvent('pod didn\'t trigger scale-up: 1 max node group size reached')] },
     { title: 'the kubelet\'s Event', answer: 'found', confidence: 'proven', texts: [podEvent('Failed to pull image "quay.io/jetstack/cert-manager-acmesolver:v1.19.1": toomanyrequests')] },
     { title: 'the Pod\'s state', answer: 'found', confidence: 'proven', about: { solver: aPod({ phase: 'Pending', ready: false, waiting: 'ImagePullBackOff' }) } },
     { title: 'pulled by now', answer: 'ruled-out', about: { solver: aPod() }, texts: [podEvent('Failed to pull image "x"')] },

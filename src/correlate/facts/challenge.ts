@@ -1,7 +1,8 @@
 import type { ChallengeFacts } from '../../shared/types/case.ts'
-import { absent, seen, type Look } from '../../shared/types/common.ts'
+import { absent, seen, type Evidence, type Look } from '../../shared/types/common.ts'
+import type { KubeObject } from '../../shared/types/kubernetes.ts'
 import { challengeTypeOf, reasonOf, stateOf } from '../objects.ts'
-import { createdAt, type CorrelateContext, type IdentifierSeed } from '../snapshot.ts'
+import { createdAt, type CorrelateContext, type IdentifierSeed, type Snapshot } from '../snapshot.ts'
 import { fields, nameOf, string, type Fields } from './fields.ts'
 import { whyMissing } from './missing.ts'
 
@@ -15,6 +16,7 @@ export function challengeFacts (context: CorrelateContext, identifier?: Identifi
   const state = stateOf(challenge)
   const reason = reasonOf(challenge)
   const { solver, config } = solverOf(spec)
+  const heldBy = state === '' && status.processing !== true ? holderOf(context.snapshot, challenge) : undefined
   return seen({
     namespace: metadata.namespace ?? '',
     name: metadata.name,
@@ -33,8 +35,21 @@ export function challengeFacts (context: CorrelateContext, identifier?: Identifi
     asked: wasAsked(context, challenge.metadata, state, reason),
     solver,
     solverConfig: config,
+    ...heldBy !== undefined && { heldBy },
     evidence: [{ source: 'challenge', ref: nameOf(challenge), text: words(state, reason, status) }]
   })
+}
+
+/** cert-manager never works on two Challenges for the same name and type at once, whatever their namespaces. */
+function holderOf (snapshot: Snapshot, challenge: KubeObject): Evidence | undefined {
+  const spec = fields(challenge.spec)
+  const orders = new Set(challenge.metadata.ownerReferences?.map(({ uid }) => uid))
+  const holder = snapshot.byKind('Challenge').find(other => {
+    const { dnsName } = fields(other.spec)
+    return other !== challenge && dnsName === spec.dnsName && challengeTypeOf(other) === challengeTypeOf(challenge) && fields(other.status).processing === true &&
+      other.metadata.ownerReferences?.some(({ uid }) => orders.has(uid)) !== true
+  })
+  return holder === undefined ? undefined : { source: 'challenge', ref: nameOf(holder), text: words(stateOf(holder), reasonOf(holder), fields(holder.status)) }
 }
 
 function words (state: string, reason: string, status: Fields): string {

@@ -35,9 +35,11 @@ export default defineCause({
       const why = best.rule.confidence === 'proven' ? `All ${limit ?? ''} places are taken by other challenges.`.replace('  ', ' ') : 'Another challenge for the same name is being worked on; two are never done at once.'
       return { is: 'found', confidence: best.rule.confidence, blanks: { why }, because: full ? [best, 'controller'] : [best, ...rest.slice(0, 3)] }
     }
+    const waited = now - seen.created >= thresholds.patienceSeconds! * 1000
+    if (seen.heldBy !== undefined && waited) return { is: 'found', confidence: 'likely', blanks: { why: 'A challenge of another order for the same name is being worked on; two are never done at once.' }, because: ['challenge', seen.heldBy] }
     // Apex and wildcard of one order take turns: the other one tells what is wrong.
     const twin = valueIn(order)?.challenges.some(({ name, dnsName, type, processing }) => name !== seen.name && dnsName === seen.dnsName && type === seen.type && processing)
-    if (twin === true || !full || now - seen.created < thresholds.patienceSeconds! * 1000) return notApplicable
+    if (twin === true || !full || !waited) return notApplicable
     return { is: 'found', confidence: 'likely', blanks: { why: `${busy} challenges are being worked on, and the limit is ${limit}.` }, because: ['controller', 'challenge'] }
   }
 })

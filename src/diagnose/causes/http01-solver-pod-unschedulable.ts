@@ -16,7 +16,7 @@ export default defineCause({
   ],
   texts: [
     { in: ['event', 'object'], match: '\\d+/\\d+ nodes are available', confidence: 'proven', when: { objectKind: ['Pod'] } },
-    { in: ['event', 'object'], match: 'no nodes available to schedule pods|failedscheduling', confidence: 'proven', when: { objectKind: ['Pod'] } },
+    { in: ['event', 'object'], match: 'no nodes available to schedule pods|failedscheduling|failed to schedule pod|(did not|didn\'t) trigger scale-?up', confidence: 'proven', when: { objectKind: ['Pod'] } },
     // The kubelet's own word: the node that was chosen has no room.
     { in: ['event', 'object'], match: 'outof(cpu|memory|pods|ephemeral-storage)|have enough resource', confidence: 'proven', when: { objectKind: ['Pod'] } },
     { in: ['event', 'log'], match: 'cm-acme-http-solver.{0,200}nodes are available', confidence: 'proven' }

@@ -178,6 +178,8 @@ export interface ChallengeFacts extends Fact {
   solver: string
   /** The chosen solver stanza as it stands in spec.solver (credentials are references only). */
   solverConfig: Record<string, unknown>
+  /** While it waits untouched: the Challenge of another Order for the same name and type that is being worked on. */
+  heldBy?: Evidence
 }
 
 export interface IssuerFacts extends Fact {
