@@ -64,9 +64,10 @@ export function ruledOut (examined: readonly Examination[], found: readonly Find
 /** What a fact says against a cause, as a sentence. */
 function sentenceOf (fact: string | undefined, all: readonly Evidence[]): string | undefined {
   const evidence = (fact === 'addresses' ? all.find(({ ref }) => / at (public|outside)/.test(ref)) : undefined) ?? all[0]
-  switch (fact) {
-    case 'probeFromOutside': return 'From outside the token is served.'
-    case 'probeFromCluster': return 'From inside the cluster the token is served.'
+  if (fact === 'probeFromOutside' || fact === 'probeFromCluster') {
+    const place = fact === 'probeFromOutside' ? 'From outside' : 'From inside the cluster'
+    const answer = all.find(({ source }) => source === 'http')?.text
+    return answer === undefined || answer.includes('token is served') ? `${place} the token is served.` : `${place} the path answers: ${answer}.`
   }
   if (evidence === undefined) return undefined
   switch (fact) {

@@ -1,4 +1,4 @@
-import type { IssuerFacts, OrderFacts, Text } from '../shared/types/case.ts'
+import type { Case, IssuerFacts, OrderFacts, Text } from '../shared/types/case.ts'
 import type { Look, Millis } from '../shared/types/common.ts'
 
 /** What was seen, or undefined: for wanted facts, whose absence and unavailability mean the same to a cause. */
@@ -6,6 +6,14 @@ export const valueIn = <T>(look: Look<T>): T | undefined => look.is === 'seen' ?
 
 /** The CA took the order, so nothing that is decided at newOrder (account, limits, names) stopped it. */
 export const acceptedByCa = (order: OrderFacts | undefined): boolean => order?.url !== undefined && order.url !== '' && order.authorizations.length > 0
+
+/** The order ended invalid and no reason was written down: the Order says so, or, when it is gone, what repeats its words. */
+export function endedInSilence ({ facts }: Case): boolean {
+  const order = valueIn(facts.order)
+  if (order !== undefined) return order.state === 'invalid' && order.reason === ''
+  const repeated = valueIn(facts.request)?.ready?.message ?? valueIn(facts.certificate)?.issuing?.message ?? ''
+  return /order is in "invalid" state:\s*$/.test(repeated)
+}
 
 /** Host of the issuer's ACME server, lower case. */
 export function acmeHostOf (issuer: IssuerFacts | undefined): string | undefined {

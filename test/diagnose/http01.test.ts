@@ -23,6 +23,8 @@ const hinted = (kind: NonNullable<RoutingFacts['hints']>[number]['kind'], ...cla
 const foreign = (): AddressFacts => anAddresses({ publicAddresses: [{ address: '198.51.100.7', family: 4, class: 'public' }], clusterAddresses: ['198.51.100.7'] })
 const dualStack = (): AddressFacts => anAddresses({ publicAddresses: [{ address: '203.0.113.10', family: 4, class: 'public', ownedBy: 'Service a/b' }, { address: '2001:db8::9', family: 6, class: 'public' }] })
 const status = (code: number, over: Partial<ProbeFacts> = {}): ProbeFacts => aProbe({ outcome: 'status', status: code, ...over })
+/** 404 from both addresses of a dual stack, IPv6 by a server of that name. */
+const twoServers = (six: string): ProbeFacts => status(404, { perAddress: [['203.0.113.10', 4, 'nginx'] as const, ['2001:db8::9', 6, six] as const].map(([address, family, server]) => ({ vantage: 'outside:a', address, family, outcome: 'status', status: 404, hops: [{ url, address, port: 80, ms: 5, status: 404, server }] })) })
 const aPod = (over: Partial<SolverFacts['pods'][number]> = {}): SolverFacts => aSolver({ pods: [{ name: 'cm-acme-http-solver-abcde', phase: 'Running', ready: true, node: 'n', restarts: 0, labels: {}, ...over }] })
 const podEvent = (text: string): Text => aText(text, { source: 'event', ref: 'Event Failed of Pod shop/cm-acme-http-solver-abcde', wrapper: 'object', objectKind: 'Pod' })
 const aRoute = (reason: string, accepted: 'True' | 'False' = 'False'): SolverFacts => aSolver({ routes: [{ name: 'r', parents: reason === '' ? [{ ref: 'Gateway infra/public', conditions: [] }] : [{ ref: 'Gateway infra/public', accepted: { type: 'Accepted', status: accepted, reason, message: 'm' }, conditions: [{ type: 'Accepted', status: accepted, reason }] }] }] })
@@ -70,6 +72,9 @@ const table: Record<string, Row[]> = {
     { title: 'the CA failed on IPv6', answer: 'found', confidence: 'likely', about: { addresses: dualStack() }, texts: [saysCa(`2001:db8::9: Fetching ${url}: Connection refused`, 'connection', { ip: '2001:db8::9' })] },
     { title: 'Boulder before 2022', answer: 'found', confidence: 'likely', texts: [saysCa(`Invalid response from ${url} [2001:db8::9]: 404`, 'unauthorized')] },
     { title: 'the record names IPv6, the words do not', answer: 'found', confidence: 'likely', about: { addresses: dualStack(), caRecord: aCaRecord({ hops: [{ url, hostname: 'shop.example.com', port: '80', addressUsed: '2001:db8::9', addressesResolved: [] }] }) }, texts: [saysCa('Timeout during connect (likely firewall problem)')] },
+    { title: 'nothing was said, and another server sits at the IPv6 address', answer: 'found', confidence: 'likely', about: { addresses: dualStack(), probeFromOutside: twoServers('lighttpd') }, shared: { facts: { order: anOrder() } } },
+    { title: 'the same server at both addresses', answer: 'not-applicable', about: { addresses: dualStack(), probeFromOutside: twoServers('nginx') }, shared: { facts: { order: anOrder() } } },
+    { title: 'another server at the IPv6 address of an order that goes on', answer: 'not-applicable', about: { addresses: dualStack(), probeFromOutside: twoServers('lighttpd') }, shared: { facts: { order: anOrder({ state: 'pending' }) } } },
     { title: 'IPv6 serves', answer: 'ruled-out', about: { addresses: dualStack(), probeFromOutside: aProbe({ perAddress: [{ vantage: 'outside:a', address: '2001:db8::9', family: 6, outcome: 'token-served', hops: [] }] }) } },
     { title: 'there is no AAAA record', answer: 'not-applicable', about: { addresses: anAddresses() }, texts: [saysCa('203.0.113.10: Connection refused', 'connection', { ip: '203.0.113.10' })] },
     { title: 'a name with IPv6 only is another story', answer: 'not-applicable', about: { addresses: anAddresses({ publicAddresses: [{ address: '2001:db8::9', family: 6, class: 'public' }] }) }, texts: [saysCa(`2001:db8::9: Fetching ${url}: Connection refused`, 'connection', { ip: '2001:db8::9' })] }
@@ -259,12 +264,12 @@ const table: Record<string, Row[]> = {
     { title: 'a policy engine', answer: 'found', confidence: 'proven', variant: 'policy', texts: [present('admission webhook "validate.kyverno.svc-fail" denied the request: resource Pod/shop/cm-acme-http-solver-x was blocked')] },
     { title: 'a refusal without a noun, and nothing is there', answer: 'found', confidence: 'proven', variant: 'policy', about: { solver: aSolver() }, texts: [present('admission webhook "guard.example.com" denied the request: no')] },
     { title: 'a refusal without a noun, and the Pod is there', answer: 'ruled-out', about: { solver: aPod() }, texts: [present('admission webhook "guard.example.com" denied the request: no')] },
+    { title: 'a webhook of many kinds is down: its own Service is not the object', answer: 'found', confidence: 'proven', variant: 'policy', about: { solver: aSolver() }, texts: [present('Internal error occurred: failed calling webhook "validate.kyverno.svc-fail": failed to call webhook: Post "https://kyverno-svc.kyverno.svc:443/validate/fail?timeout=10s": no endpoints available for service "kyverno-svc"')] },
     { title: 'the Service\'s quota', answer: 'not-applicable', texts: [present('services "cm-acme-http-solver-x" is forbidden: exceeded quota: q, requested: services.nodeports=1')] },
     { title: 'cert-manager\'s own webhook', answer: 'not-applicable', texts: [present('failed calling webhook "webhook.cert-manager.io": x')] },
     { title: 'missing rights', answer: 'not-applicable', texts: [present('pods is forbidden: User "system:serviceaccount:cert-manager:cert-manager" cannot create resource "pods"')] }
   ],
   'http01-solver-service-rejected': [
-    { title: 'a webhook of many kinds is down: its own Service is not the object', answer: 'found', confidence: 'proven', variant: 'policy', about: { solver: aSolver() }, texts: [present('Internal error occurred: failed calling webhook "validate.kyverno.svc-fail": failed to call webhook: Post "https://kyverno-svc.kyverno.svc:443/validate/fail?timeout=10s": no endpoints available for service "kyverno-svc"')] },
     { title: 'no node port left', answer: 'found', confidence: 'proven', texts: [present('Service "cm-acme-http-solver-x" is invalid: spec.ports[0].nodePort: failed to allocate a nodePort: range is full')] },
     { title: 'quota on node ports', answer: 'found', confidence: 'proven', texts: [present('services "cm-acme-http-solver-x" is forbidden: exceeded quota: q, requested: services.nodeports=1, used: services.nodeports=0, limited: services.nodeports=0')] },
     { title: 'the Service is there', answer: 'ruled-out', about: { solver: aSolver({ services: [{ name: 's', type: 'NodePort', readyEndpoints: 1 }] }) } },
@@ -273,12 +278,12 @@ const table: Record<string, Row[]> = {
   'http01-solver-pod-unschedulable': [
     { title: 'only the reason of the Event says so', answer: 'found', confidence: 'proven', texts: [podEvent('FailedScheduling: Pod provisioning timed out (will retry)')] },
     { title: 'the scheduler\'s Event', answer: 'found', confidence: 'proven', texts: [podEvent('0/3 nodes are available: 3 node(s) had untolerated taint')] },
+    { title: 'the autoscaler\'s Event, the scheduler\'s is gone', answer: 'found', confidence: 'proven', texts: [podEvent('pod didn\'t trigger scale-up: 1 max node group size reached')] },
     { title: 'the Pod\'s condition', answer: 'found', confidence: 'proven', about: { solver: aPod({ phase: 'Pending', ready: false, node: undefined, unschedulable: '0/3 nodes' }) } },
     { title: 'scheduled by now', answer: 'ruled-out', about: { solver: aPod() }, texts: [podEvent('0/3 nodes are available: 3 Insufficient cpu')] },
     { title: 'nothing of the kind', answer: 'not-applicable', about: { solver: aPod() } }
   ],
   'http01-solver-image-pull-failed': [
-    { title: 'the autoscaler\'s Event, the scheduler\'s is gone', answer: 'found', confidence: 'proven', texts: [podEvent('pod didn\'t trigger scale-up: 1 max node group size reached')] },
     { title: 'the kubelet\'s Event', answer: 'found', confidence: 'proven', texts: [podEvent('Failed to pull image "quay.io/jetstack/cert-manager-acmesolver:v1.19.1": toomanyrequests')] },
     { title: 'the Pod\'s state', answer: 'found', confidence: 'proven', about: { solver: aPod({ phase: 'Pending', ready: false, waiting: 'ImagePullBackOff' }) } },
     { title: 'pulled by now', answer: 'ruled-out', about: { solver: aPod() }, texts: [podEvent('Failed to pull image "x"')] },

@@ -1,5 +1,5 @@
 import { defineCause, notApplicable } from '../cause.ts'
-import { valueIn } from '../reading.ts'
+import { endedInSilence, valueIn } from '../reading.ts'
 import { everywhere } from '../sources.ts'
 
 const reasons: Record<string, string> = {
@@ -32,7 +32,7 @@ export default defineCause({
   ],
   related: ['acme-caa-lookup-failed'],
 
-  examine ({ hits, caa, challenge, directory, order, identifier }) {
+  examine ({ hits, caa, case: incident, challenge, directory, order, identifier }) {
     const live = valueIn(caa)
     const record = `0 ${identifier.wildcard ? 'issuewild' : 'issue'} "${valueIn(directory)?.caaIdentities[0] ?? 'the identity of the CA'}"`
     const reason = reasons[live?.why ?? ''] ?? 'the CA is not among those named'
@@ -45,7 +45,7 @@ export default defineCause({
     if (live.allows) return { is: 'ruled-out', by: ['caa'], because: 'CAA allows this CA.' }
     // The CA reads CAA only once the name was validated: a challenge that still waits is stopped by something else first.
     const seen = valueIn(challenge)
-    const ended = (seen !== undefined && seen.asked && seen.state !== 'pending') || ['invalid', 'errored'].includes(valueIn(order)?.state ?? '')
+    const ended = (seen !== undefined && seen.asked && seen.state !== 'pending') || ['invalid', 'errored'].includes(valueIn(order)?.state ?? '') || endedInSilence(incident)
     return { is: 'found', confidence: ended ? 'likely' : 'possible', blanks: { zone: live.foundAt ?? identifier.name, reason, record }, because: ['caa'] }
   }
 })

@@ -1,6 +1,7 @@
+import type { ProbeFacts } from '../../shared/types/case.ts'
 import { defineCause, notApplicable } from '../cause.ts'
 import { http01Facts, isConnectFailure, isForeignAnswer, readHttp01, saidByCa, selfCheckSays } from '../http01.ts'
-import { valueIn } from '../reading.ts'
+import { endedInSilence, valueIn } from '../reading.ts'
 
 /** The CA prefers IPv6; the AAAA record leads to a server that does not answer, or answers something else. */
 export default defineCause({
@@ -48,7 +49,14 @@ export default defineCause({
     const failed = isConnectFailure(reading.ca) || isForeignAnswer(reading.ca)
     if (used !== undefined && failed) return { is: 'found', confidence: 'likely', blanks: { address: used }, because: ['caRecord', 'addresses'] }
     const stray = six.find(({ ownedBy }) => ownedBy === undefined)
+    // The CA asks the IPv6 address first: a server there that is not the cluster's, and answers as none of the cluster's does, has no token.
+    const there = reading.outside?.perAddress.find(({ address: at, status }) => at === stray?.address && status !== undefined)
+    const here = reading.outside?.perAddress.find(({ address: at, status }) => status !== undefined && four.some(entry => entry.address === at && entry.ownedBy !== undefined))
+    if (there !== undefined && here !== undefined && serverOf(there) !== serverOf(here) && reading.ca === undefined && endedInSilence(rest.case)) return { is: 'found', confidence: 'likely', blanks: { address: there.address }, because: ['addresses', 'probeFromOutside'] }
     if (failed && stray !== undefined && four.some(({ ownedBy }) => ownedBy !== undefined) && (reading.ca?.address === undefined || reading.ca.address.includes(':'))) return { is: 'found', confidence: 'possible', blanks: { address: stray.address }, because: ['addresses'] }
     return notApplicable
   }
 })
+
+/** What tells one server from another in an answer. */
+const serverOf = ({ bodyKind, hops, status }: ProbeFacts['perAddress'][number]): string => [hops[0]?.server ?? '', status, bodyKind].join(' ')
