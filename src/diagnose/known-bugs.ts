@@ -25,6 +25,15 @@ export interface KnownBug {
 /** Known defects, newest last. Sources: the issues named, and the release notes of cert-manager. */
 export const knownBugs: readonly KnownBug[] = [
   {
+    issue: '7102',
+    versions: [[[1, 15, 0], [1, 15, 1]]],
+    match: 'endpoint rule error, invalid configuration: missing region',
+    in: ['challenge', 'event', 'log'],
+    confidence: 'likely',
+    what: 'This version assumes the role of a Route 53 solver without a region, whatever the issuer says',
+    fixedIn: 'v1.15.1'
+  },
+  {
     issue: '7331',
     versions: [[[1, 16, 0], [1, 16, 1]]],
     match: 'secrets? "[^"]+" not found|error getting \\w+ secret',
@@ -54,6 +63,15 @@ export const knownBugs: readonly KnownBug[] = [
     fixedIn: 'v1.12.16, v1.15.5, v1.16.4, v1.17.0'
   },
   {
+    issue: '7547',
+    versions: [[[1, 15, 0], [1, 18, 0]]],
+    match: 'tried to delete resource record set .{0,300}but it was not found',
+    in: ['challenge', 'event', 'log'],
+    confidence: 'likely',
+    what: 'The Route 53 solver does not take it for a success that the TXT record is gone already, and cleans up for ever',
+    fixedIn: 'v1.18.0'
+  },
+  {
     issue: '8221',
     versions: [[[1, 0, 0], [1, 20, 0]]],
     match: 'digitalocean.{0,200}429|429 \\(request .{0,100}too many requests',
@@ -70,6 +88,15 @@ export const knownBugs: readonly KnownBug[] = [
     confidence: 'likely',
     what: 'Challenges get a second owner reference to the issuer, which clusters that enforce owner references refuse',
     fixedIn: 'v1.20.3'
+  },
+  {
+    issue: '9036',
+    versions: [[[1, 21, 0], [1, 21, 1]]],
+    match: 'failed to get secret "[^"]+": secrets? |the secret "[^"]+" does not have key',
+    in: ['issuer'],
+    confidence: 'possible',
+    what: 'This version does not look again at an issuer whose solver lacked its Secret, even when the Secret is there by now; any change of the issuer wakes it',
+    fixedIn: 'v1.21.1'
   },
   {
     issue: 'none',

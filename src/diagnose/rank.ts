@@ -71,6 +71,7 @@ export const explains: Record<string, readonly string[]> = {
   'acme-caa-lookup-failed': ['acme-finalize-failed'],
   'acme-authorization-expired': ['order-orphaned', 'acme-finalize-failed'],
   'clock-skew': ['acme-server-untrusted', 'issuer-not-ready'],
+  'cert-manager-known-bug[7102]': ['dns01-provider-config-invalid'],
   'cert-manager-known-bug[7331]': ['dns01-secret-missing'],
   'cert-manager-known-bug[7337]': ['order-orphaned', 'acme-server-unreachable'],
   'cert-manager-not-running': ['cert-manager-queue-saturated', 'certificate-request-not-approved', 'issuer-not-ready'],

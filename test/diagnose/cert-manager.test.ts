@@ -89,6 +89,10 @@ const rows: Row[] = [
   ['nobody renews the lease: a hint', certManagerNotRunning, aCase({ facts: { controller: aController({ lease: { holder: 'cert-manager-7d9f', renewed: failure - 60 * minute } }) } }), 'hint'],
   ['its Deployment cannot be read', certManagerNotRunning, aCase({ facts: { controller: noLook() } }), 'cannot-tell'],
 
+  ['Route 53 has no such record any more, in a version that minds', certManagerKnownBug, logged('InvalidChangeBatch: [Tried to delete resource record set [name=\'_acme-challenge.shop.example.com.\', type=\'TXT\'] but it was not found]', { version: version('v1.16.3') }), 'likely 7547'],
+  ['Route 53 has no such record any more, in a version that does not mind', certManagerKnownBug, logged('InvalidChangeBatch: [Tried to delete resource record set [name=\'_acme-challenge.shop.example.com.\', type=\'TXT\'] but it was not found]', { version: version('v1.18.0') }), 'not-applicable'],
+  ['no region, in the version that forgets it', certManagerKnownBug, logged('endpoint rule error, Invalid Configuration: Missing Region', { version: version('v1.15.0') }), 'likely 7102'],
+  ['no region, and nobody but the issuer to blame', certManagerKnownBug, logged('endpoint rule error, Invalid Configuration: Missing Region', { version: version('v1.17.0') }), 'not-applicable'],
   ['the challenge ended and the Order is pending', orderOrphaned, aCase({ facts: { order: anOrder({ state: 'pending', failureTime: undefined, challenges: [item('expired')] }) } }), 'likely'],
   ['another challenge is still open', orderOrphaned, aCase({ facts: { order: anOrder({ state: 'pending', challenges: [item('errored'), item('pending', { name: 'b' })] }) } }), 'not-applicable'],
   ['the challenge ended just now', orderOrphaned, aCase({ facts: { order: anOrder({ state: 'pending', challenges: [item('errored', { created: failure + 5 * minute })] }) } }), 'not-applicable'],
