@@ -83,7 +83,7 @@ function failureIn (text: Text, by: 'ca' | 'self-check'): Failure | undefined {
   const words = text.core.slice(0, 2_000)
   const common = { by, cite: text, words, address: text.problem?.ip ?? dialled(words) }
   // What a server sent back stands in quotes behind these words; it must not be read as a failure to connect.
-  const status = /wrong status code '(\d{3})'|invalid response from \S+(?: \[[^\]]*\])?: (\d{3})\b|returned (?:http )?(\d{3})\b|request failed: (\d{3})\b|\bstatus(?: code)?\b\D{0,12}(\d{3})\b|status code from http: \S+ .{0,20}(\d{3})/i.exec(words)
+  const status = statusSaid.exec(words)
   if (status !== null) {
     const code = Number(status.slice(1).find(digits => digits !== undefined))
     return { ...common, kind: code === 407 ? 'proxy' : code >= 300 && code < 400 ? 'redirect' : 'status', status: code }
@@ -102,6 +102,12 @@ function failureIn (text: Text, by: 'ca' | 'self-check'): Failure | undefined {
   if (by === 'ca' && text.problem === undefined) return undefined
   return { ...common, kind: 'other' }
 }
+
+const byBoulder = 'invalid response from \\S+(?: \\[[^\\]]*\\])?: '
+/** Until 2022 Boulder quoted the head of a page instead of its status; the title of a server's own page is the status. */
+const pageOf = (codes: string): string => `${byBoulder}".{0,160}?<(?:title|h1)> ?${codes}:? (?:authori|unauthor|forbidden|not found|internal|server|bad gateway|service|gateway|error)`
+
+const statusSaid = new RegExp(`wrong status code '(\\d{3})'|${byBoulder}(\\d{3})\\b|returned (?:http )?(\\d{3})\\b|request failed: (\\d{3})\\b|\\bstatus(?: code)?\\b\\D{0,12}(\\d{3})\\b|status code from http: \\S+ .{0,20}(\\d{3})|${pageOf('(\\d{3})')}`, 'i')
 
 /** Statuses as .NET prints them. */
 const statusNames = new Map([['notfound', 404], ['unauthorized', 401], ['forbidden', 403], ['internalservererror', 500], ['badgateway', 502], ['serviceunavailable', 503], ['gatewaytimeout', 504]])
@@ -175,6 +181,9 @@ export const opensOutside = ({ outside }: Reading): boolean => outside !== undef
 export const isConnectFailure = (failure: Failure | undefined): boolean =>
   failure !== undefined && ['timeout', 'refused', 'unreachable', 'reset', 'closed'].includes(failure.kind)
 
+/** An address of the caller itself. */
+export const isLoopback = (address: string | undefined): boolean => address !== undefined && /^(127\.|0\.0\.0\.0$|\[?::1?\]?$)/.test(address)
+
 /** The solver's own claim on the path. */
 export const solverClaim = (routing: RoutingFacts | undefined): RouteClaim | undefined => routing?.claims.find(({ solver }) => solver)
 
@@ -221,7 +230,7 @@ export function saidByCa (match: string, rest: RuleRest): TextRule[] {
 }
 
 /** The pattern of a status that the CA got: Boulder's way to say it (`Invalid response from URL: 404`), and that of other CAs (`HTTP status code 404`). */
-export const gotStatus = (codes: string): string => `(?:invalid response from \\S+(?: \\[[^\\]]*\\])?: |\\breturned (?:http )?|\\brequest failed: |\\bstatus(?: code)?\\b[^0-9]{0,12}|\\bhttp(?:/[0-9.]+)? |\\()(?:${codes})\\b`
+export const gotStatus = (codes: string): string => `${pageOf(`(?:${codes})`)}|(?:${byBoulder}|\\breturned (?:http )?|\\brequest failed: |\\bstatus(?: code)?\\b[^0-9]{0,12}|\\bhttp(?:/[0-9.]+)? |\\()(?:${codes})\\b`
 
 /** A text of cert-manager's own check before the CA is asked. */
 export function selfCheckSays (match: string, rest: RuleRest): TextRule[] {

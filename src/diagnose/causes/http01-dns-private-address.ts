@@ -1,5 +1,5 @@
 import { cannotTell, defineCause, notApplicable } from '../cause.ts'
-import { http01Facts, isPublicCa, readHttp01, saidByCa } from '../http01.ts'
+import { http01Facts, isLoopback, isPublicCa, readHttp01, saidByCa } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 /** The private address that a name spells, as those of nip.io, sslip.io and their like do. */
@@ -31,6 +31,9 @@ export default defineCause({
     if (addresses === undefined) {
       const own = spelled.exec(rest.identifier.name)?.[1]?.replaceAll('-', '.')
       if (said !== undefined && own !== undefined) return { is: 'found', confidence: 'likely', blanks: { address: own, kind: 'private' }, because: [said] }
+      // No hairpin and no firewall: the check called on itself, since the name says so.
+      const { selfCheck } = reading
+      if (selfCheck !== undefined && isLoopback(selfCheck.address)) return { is: 'found', confidence: 'possible', blanks: { address: selfCheck.address!, kind: 'loopback' }, because: [selfCheck.cite] }
       return looked.is === 'unavailable' ? cannotTell(`addresses: ${looked.why}`) : notApplicable
     }
     const { publicAddresses } = addresses

@@ -1,5 +1,5 @@
 import { cannotTell, defineCause, notApplicable, type Citation } from '../cause.ts'
-import { hintOf, isConnectFailure, isForeignAnswer, opensOutside, readHttp01, selfCheckSays } from '../http01.ts'
+import { hintOf, isConnectFailure, isForeignAnswer, isLoopback, opensOutside, readHttp01, selfCheckSays } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'addresses' | 'probeFromOutside' | 'probeFromCluster'
@@ -42,7 +42,7 @@ export default defineCause({
     const seen = valueIn(addresses)
     // Another address inside than outside: then it is the cluster's DNS.
     if (seen?.split === true) return { is: 'ruled-out', by: ['addresses'], because: 'Cluster DNS and public DNS do not agree: the check goes to another address.' }
-    if (inside.kind === 'dns' || inside.kind === 'proxy') return notApplicable
+    if (inside.kind === 'dns' || inside.kind === 'proxy' || isLoopback(inside.address)) return notApplicable
     // Our own request got through from the cluster: the way in is open, and something on cert-manager's own way is not.
     if (reading.servedInside) return { is: 'ruled-out', by: ['probeFromCluster'], because: 'From inside the cluster the token is served as well.' }
 

@@ -23,7 +23,7 @@ export default defineCause({
   texts: [
     ...saidByCa(gotStatus('4\\d\\d|notfound'), { confidence: 'likely', unless: gotStatus('40[13]|426') }),
     ...saidByCa('non[- ]200 status code', { confidence: 'likely', unless: gotStatus('401|403|5\\d\\d|unauthorized|forbidden|\\w*(error|gateway|unavailable|timeout)') }),
-    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: "', { confidence: 'likely' }),
+    ...saidByCa('invalid response from \\S+( \\[[^\\]]*\\])?: "', { confidence: 'likely', unless: gotStatus('40[13]|5\\d\\d') }),
     ...saidByCa('did not match this challenge|correct value not found|keyauthorization does not match', { confidence: 'likely', unless: '(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]' }),
     // What other CAs say of a body that is not the key authorization: the standard's type for it, step-ca's word of policy, Vault's length limits.
     { in: everywhere, match: '.', when: { problem: ['incorrectResponse'] }, unless: 'status code: |txt record|dns-01|_acme-challenge|(got|!=) ["\\[][\\w-]{43}\\.[\\w-]{43}["\\]]', confidence: 'likely' },
