@@ -43,6 +43,8 @@ export interface Scope {
   alone: boolean
   /** Built-in DNS solvers that of all waiting Challenges only the attempt's own use. */
   aloneWith: ReadonlySet<string>
+  /** The Order has ended and left no Challenge: nothing asks a solver on its behalf any more. */
+  ended: boolean
   /** What failed before is healed: the issuer is ready since then. */
   issuerReadySince?: Millis
 }
@@ -93,6 +95,7 @@ export function scopeOf (chain: Chain, seeds: readonly IdentifierSeed[], snapsho
     webhookGroups: new Set(solvers.map(solver => string(at(solver, 'dns01', 'webhook', 'groupName'))).filter(group => group !== '')),
     refused: ingressWithoutCertificate(observations) !== undefined,
     alone: isAlone(snapshot, chain),
+    ended: challenges.length === 0 && ['valid', 'invalid', 'errored', 'expired'].includes(chain.orderState ?? ''),
     aloneWith: solversAlone(snapshot, chain, solvers),
     issuerReadySince: millisOf(ready?.lastTransitionTime)
   }
@@ -157,8 +160,10 @@ function isAlone (snapshot: Snapshot, chain: Chain): boolean {
   return waiting.every(challenge => chain.challenges.includes(challenge)) && (waiting.length > 0 || waitsWithoutChallenge(snapshot, chain))
 }
 
-/** A pending Order whose Challenge was deleted waits as well, if it is known who else does. */
-const waitsWithoutChallenge = (snapshot: Snapshot, { challenges, orderState }: Chain): boolean => challenges.length === 0 && orderState === 'pending' && snapshot.list('Challenge').is === 'seen'
+/** A pending Order whose Challenge was deleted waits as well; it must be known that no other Order does so. */
+const waitsWithoutChallenge = (snapshot: Snapshot, { challenges, order, orderState }: Chain): boolean =>
+  challenges.length === 0 && orderState === 'pending' && snapshot.list('Challenge').is === 'seen' && snapshot.list('Order').is === 'seen' &&
+  snapshot.byKind('Order').every(other => other === order || stateOf(other) !== 'pending' || snapshot.ownedBy(other.metadata.uid, 'Challenge').length > 0)
 
 /** None when the Challenges could not be listed: then nobody knows who else waits. */
 const waitingIn = (snapshot: Snapshot): KubeObject[] =>

@@ -168,6 +168,8 @@ export class LogAttribution {
       const owner = ownerOfName(scope, `${namespace}/${name}`, time)
       if (owner !== 'other') return { ...owner, about: owner.about.filter(about => isOwnName(scope, about)), by: 'names' }
     }
+    // A Challenge of somebody else, by the hashes in its name.
+    if (/\bchallenge [a-z0-9-]+\/[a-z0-9.-]+-\d{6,10}-\d{6,10}\b/i.test(text)) return 'other'
     for (const [, name] of text.matchAll(/"([a-z0-9][a-z0-9.-]{2,252})"/g)) {
       const owner = ownerOfName(scope, `${scope.namespace}/${name!}`, time)
       if (owner !== 'other') return { ...owner, about: owner.about.filter(about => isOwnName(scope, about)), by: 'names' }
@@ -182,7 +184,7 @@ export class LogAttribution {
     // A right that is missing in the namespace, or its end, concerns every attempt there.
     if (place !== undefined && /is forbidden: (?:User "|unable to create new content)/.test(text)) return { attempt: attemptAt(scope, time), about: [], by: 'names' }
     const [, asked, group = asked] = /\((?:get|post|put|create) [a-z0-9-]+\.([a-z0-9.-]+)\)|cannot create resource "[^"]+" in API group "([^"]+)" at the cluster scope/.exec(text) ?? []
-    if (group !== undefined && !/cert-manager\.io$|k8s\.io$/.test(group)) return scope.webhookGroups.has(group) ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
+    if (group !== undefined && !/cert-manager\.io$|k8s\.io$/.test(group)) return scope.webhookGroups.has(group) && !scope.ended ? { attempt: attemptAt(scope, time), about: [], by: 'names' } : 'other'
     return undefined
   }
 

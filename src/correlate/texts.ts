@@ -110,7 +110,7 @@ function addEvents (shelf: TextShelf, scope: Scope, snapshot: Snapshot, solvers:
   for (const object of snapshot.byKind('Event')) {
     const event = plainEvent(object)
     const add = (about: readonly string[], attempt: Text['attempt'], objectKind?: string): void => shelf.add({
-      source: 'event', ref: eventRef(event), text: objectKind === undefined ? event.message : withReason(event), inner: event.message, attempt, about: about.filter(name => isOwnName(scope, name)), fallback: stageOfEvent(event), severity: severityOf(event),
+      source: 'event', ref: eventRef(event), text: objectKind === undefined && !isToldByReason(event) ? event.message : withReason(event), inner: event.message, attempt, about: about.filter(name => isOwnName(scope, name)), fallback: stageOfEvent(event), severity: severityOf(event),
       count: event.count, ...event.first === undefined ? {} : { first: event.first }, ...event.last === undefined ? {} : { last: event.last, time: event.last }, fold: true, ...objectKind === undefined ? {} : { objectKind }
     })
     if (chainKinds.has(event.kind)) {
@@ -130,6 +130,9 @@ function addEvents (shelf: TextShelf, scope: Scope, snapshot: Snapshot, solvers:
 
 /** What scheduler, kubelet and load balancers call it is often said in the reason alone. */
 const withReason = ({ reason, message, type }: PlainEvent): string => type !== 'Warning' || reason === '' || message.includes(reason) ? message : `${reason}: ${message}`
+
+/** A Certificate's failures to write have a reason of their own; what failed before that is told by the message. */
+const isToldByReason = ({ kind, reason }: PlainEvent): boolean => kind === 'Certificate' && !/^(Request)?Failed$/.test(reason)
 
 const chainKinds = new Set(['Certificate', 'CertificateRequest', 'Order', 'Challenge', 'Issuer', 'ClusterIssuer'])
 
@@ -173,12 +176,12 @@ function addLogs (shelf: TextShelf, scope: Scope, records: readonly LogRecord[],
   for (const record of records) {
     const { from, level, time } = record
     const ref = `log ${from.namespace}/${from.pod}`
-    const put = (about: readonly string[], attempt: Text['attempt'], severity: Text['severity']): void => shelf.add({
-      source: 'log', ref, text: from.role === 'solver' ? solverWords(record) : wordsOf(record), inner: record.err ?? record.message, about, attempt, severity, fallback: stageOfMessage(record), fold: true, ...time === undefined ? {} : { time, first: time, last: time }
+    const put = (about: readonly string[], attempt: Text['attempt'], severity: Text['severity'], guessed = false): void => shelf.add({
+      source: 'log', ref, text: from.role === 'solver' ? solverWords(record) : wordsOf(record), inner: record.err ?? record.message, about, attempt, severity, guessed, fallback: stageOfMessage(record), fold: true, ...time === undefined ? {} : { time, first: time, last: time }
     })
     if (from.role === 'controller') {
       const tie = attribution.tie(record)
-      if (tie !== undefined) put(tie.about, tie.attempt, level === 'info' || level === 'unknown' ? 'info' : level === 'warning' ? 'warning' : 'error')
+      if (tie !== undefined) put(tie.about, tie.attempt, level === 'info' || level === 'unknown' ? 'info' : level === 'warning' ? 'warning' : 'error', tie.by === 'fits')
       continue
     }
     const names = namesIn(scope, record.raw)

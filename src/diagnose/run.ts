@@ -177,10 +177,12 @@ function toFinding ({ cause, identifier, verdict }: Examination, incident: Case,
   const texts = verdict.because.flatMap(citation => typeof citation === 'string' ? [] : 'rule' in citation ? [citation.text] : 'wrapper' in citation ? [citation] : [])
   // What failed while cert-manager tidied up came after the failure, and has overwritten the reason of it.
   const afterwards = texts.length > 0 && texts.every(({ wrapper }) => wrapper === 'cleanup')
+  // That the line is about this attempt is a conclusion of ours: then the words prove no more.
+  const guessed = texts.length === verdict.because.length && texts.every(text => text.guessed === true)
   return [{
     cause,
     identifier: displayName(identifier),
-    confidence: afterwards && verdict.confidence === 'proven' ? 'likely' : verdict.confidence,
+    confidence: (afterwards || guessed) && verdict.confidence === 'proven' ? 'likely' : verdict.confidence,
     afterwards,
     variant: verdict.variant,
     blanks: { ...standardBlanksOf(incident, identifier, evidence), ...verdict.blanks },

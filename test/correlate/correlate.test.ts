@@ -185,6 +185,8 @@ t.test('who may not use a webhook solver cannot use it for any Challenge of that
   const told = (group: string): string[] => fromLog(correlate(observe(hint, [owner, made, placed, clusterIssuer({ spec: { solvers } })], { logs: [log([line(failedAt, 'E', 're-queuing item due to error processing', said(group))])] })))
   t.same(told('acme.corp.example'), [`current x1: ${said('acme.corp.example')}`])
   t.same(told('acme.other.example'), [])
+  const ended = order(made, { status: { state: 'invalid' } })
+  t.same(fromLog(correlate(observe(hint, [owner, made, ended, clusterIssuer({ spec: { solvers } })], { logs: [log([line(failedAt, 'E', 're-queuing item due to error processing', said('acme.corp.example'))])] }))), [], 'nothing is asked for an Order that has ended')
 })
 
 t.test('words that name nothing are those of the Order whose Challenge was deleted, when nobody else waits', async t => {
@@ -194,6 +196,12 @@ t.test('words that name nothing are those of the Order whose Challenge was delet
   const said = log([line(failedAt, 'E', 're-queuing item due to error processing', 'pods "cm-acme-http-solver-m2x8d" is forbidden: denied')])
   const told = (...more: KubeObject[]): string[] => fromLog(correlate(observe(hint, [owner, made, placed, clusterIssuer(), ...more], { logs: [said] })))
   t.same(told(), ['current x1: pods "cm-acme-http-solver-m2x8d" is forbidden: denied'])
+  const { texts } = correlate(observe(hint, [owner, made, placed, clusterIssuer()], { logs: [said] }))
+  t.equal(texts.find(({ evidence }) => evidence.source === 'log')?.guessed, true, 'a conclusion, not a name')
+  const alike = order(made, { uid: 'alike', name: 'blog-1-1', status: { state: 'pending' } })
+  t.same(told({ ...alike, metadata: { ...alike.metadata, namespace: 'blog', ownerReferences: [] } }), [], 'another Order lost its Challenge, too')
+  const named = log([line(failedAt, 'E', 're-queuing item due to error processing', 'couldn\'t Present challenge shop/blog-tls-1-1353945293-1163358335: gateway api is not enabled')])
+  t.same(fromLog(correlate(observe(hint, [owner, made, placed, clusterIssuer()], { logs: [named] }))), [], 'a Challenge of somebody else')
   const stranger = challenge(placed, { uid: 'other', name: 'blog-1-1-1', spec: { dnsName: 'blog.example.com' }, status: { state: 'pending' } })
   t.same(told({ ...stranger, metadata: { ...stranger.metadata, namespace: 'blog', ownerReferences: [] } }), [], 'somebody else waits')
 })

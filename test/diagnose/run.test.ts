@@ -42,6 +42,14 @@ t.test('root before consequence: a shared Secret explains a limit on certificate
   t.same(heads(aCase({ facts: { certificate }, texts: [order(rateLimit)] })), ['acme-rate-limited[failed-validations]'])
 })
 
+t.test('what a line proves is only likely where nobody says that it is about this attempt', async t => {
+  const words = 'DNS update failed. Server replied: REFUSED'
+  const told = (...texts: ReturnType<typeof aText>[]): unknown => diagnoser.diagnose(aCase({ identifiers: [anIdentifier({ challengeType: 'DNS-01' })], texts })).causes.map(({ id, confidence }) => [id, confidence])
+  const guess = aText(words, { source: 'log', guessed: true })
+  t.same(told(guess), [['dns01-update-refused', 'likely']])
+  t.same(told(guess, aText(words, { source: 'event', wrapper: 'present' })), [['dns01-update-refused', 'proven']], 'an Event says so as well')
+})
+
 t.test('two names that fail for two causes give two entries, each with its name', async t => {
   const incident = aCase({
     identifiers: [anIdentifier({ name: 'a.example.com' }), anIdentifier({ name: 'b.example.com' }), anIdentifier({ name: 'c.example.com', state: 'passed' })],

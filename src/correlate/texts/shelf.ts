@@ -24,6 +24,7 @@ export interface RawText {
   problem?: AcmeProblem
   /** Folded with its like when set: one entry with a count, first and last time. */
   fold?: boolean
+  guessed?: boolean
 }
 
 /** Longer texts are cut: what means something stands at the start. */
@@ -49,7 +50,7 @@ export class TextShelf {
     const last = raw.last ?? raw.time
     const count = raw.count ?? 1
     if (raw.fold === true) {
-      const key = [raw.source, wrapper, raw.attempt, about.join(','), raw.objectKind ?? '', raw.severity, this.#normalise(core)].join('\n')
+      const key = [raw.source, wrapper, raw.attempt, about.join(','), raw.objectKind ?? '', raw.severity, raw.guessed === true ? 'guessed' : '', this.#normalise(core)].join('\n')
       const known = this.#folded.get(key)
       if (known !== undefined) {
         known.count += count
@@ -74,7 +75,7 @@ export class TextShelf {
       const problem = raw.problem ?? peelProblem(inner)
       return {
         evidence: evidenceOf(raw, whole), wrapper, core, whole, ...problem === undefined ? {} : { problem }, about, attempt: raw.attempt, count,
-        ...first === undefined ? {} : { first }, ...last === undefined ? {} : { last }, severity: raw.severity, ...raw.objectKind === undefined ? {} : { objectKind: raw.objectKind }
+        ...first === undefined ? {} : { first }, ...last === undefined ? {} : { last }, severity: raw.severity, ...raw.objectKind === undefined ? {} : { objectKind: raw.objectKind }, ...raw.guessed === true ? { guessed: true } : {}
       }
     }
   }

@@ -473,6 +473,8 @@ export interface Text {
   severity: 'error' | 'warning' | 'info'
   /** Kind of object for `wrapper: 'object'`: Pod, Ingress, HTTPRoute, APIService … */
   objectKind?: string
+  /** A log line that names nobody: taken for the attempt's because nobody else was seen whose it could be. */
+  guessed?: true
 }
 
 export interface TimelineEntry { time: Millis, source: Evidence['source'], ref: string, text: string, count?: number, last?: Millis }
