@@ -148,6 +148,17 @@ function overcomeUntil ({ facts: { certificate, request, order } }: Case): Milli
   return issued && stored !== undefined ? Number.POSITIVE_INFINITY : Math.max(answered ?? 0, stored ?? 0)
 }
 
+/**
+ * No attempt fails or runs: the Certificate is ready and remembers no failure, and nothing that is left
+ * of the attempt says otherwise. What DNS or the web show now would have stopped it, and did not.
+ */
+function isHealed ({ facts: { certificate, request, order } }: Case, { state }: IdentifierCase): boolean {
+  if (certificate.is !== 'seen' || state === 'failed' || state === 'pending') return false
+  const { ready, issuing, lastFailureTime } = certificate.value
+  return ready?.status === 'True' && issuing === undefined && lastFailureTime === undefined &&
+    (order.is !== 'seen' || order.value.state === 'valid') && (request.is !== 'seen' || request.value.ready?.status === 'True')
+}
+
 const readySince = (ready: Condition | undefined): Millis | undefined => ready?.status === 'True' ? Date.parse(ready.lastTransitionTime ?? '') || 0 : undefined
 
 /** cert-manager presents until it succeeds, and then no more: what failed before that is not why the attempt fails. */
@@ -179,10 +190,11 @@ function toFinding ({ cause, identifier, verdict }: Examination, incident: Case,
   const afterwards = texts.length > 0 && texts.every(({ wrapper }) => wrapper === 'cleanup')
   // That the line is about this attempt is a conclusion of ours: then the words prove no more.
   const guessed = texts.length === verdict.because.length && texts.every(text => text.guessed === true)
+  const idle = authority === 'inference' && isFailureOfAttempt(cause) && isHealed(incident, identifier)
   return [{
     cause,
     identifier: displayName(identifier),
-    confidence: (afterwards || guessed) && verdict.confidence === 'proven' ? 'likely' : verdict.confidence,
+    confidence: idle ? 'possible' : (afterwards || guessed) && verdict.confidence === 'proven' ? 'likely' : verdict.confidence,
     afterwards,
     variant: verdict.variant,
     blanks: { ...standardBlanksOf(incident, identifier, evidence), ...verdict.blanks },

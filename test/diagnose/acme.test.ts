@@ -167,12 +167,16 @@ const rows: Row[] = [
   ['an invalid challenge is not expired', acmeAuthorizationExpired, aCase({ about: { challenge: aChallenge() } }), 'not-applicable'],
 
   ['all challenges valid, the order invalid', acmeFinalizeFailed, aCase({ facts: { order: anOrder({ challenges: [{ name: 'a', dnsName: 'shop.example.com', type: 'HTTP-01', state: 'valid', processing: false, presented: false, reason: '', created: failure }] }) } }), 'likely'],
+  ['ready for half an hour and never finished', acmeFinalizeFailed, aCase({ facts: { order: anOrder({ state: 'ready', failureTime: undefined, created: failure - 30 * 60_000 }) } }), 'likely'],
+  ['the CA still works on it', acmeFinalizeFailed, aCase({ facts: { order: anOrder({ state: 'processing', failureTime: undefined }) } }), 'not-applicable'],
   ['the chain is empty', acmeFinalizeFailed, says('Failed to retrieve signed certificate: acme: certificate chain is empty', 'order-finalize'), 'proven'],
   ['invalid without a reason', acmeFinalizeFailed, says('error finalizing order: acme: order https://acme.zerossl.com/v2/DV90/order/x status: invalid', 'order-finalize'), 'likely'],
   ['a challenge that failed', acmeFinalizeFailed, aCase({ facts: { order: anOrder({ challenges: [{ name: 'a', dnsName: 'shop.example.com', type: 'HTTP-01', state: 'invalid', processing: false, presented: false, reason: '', created: failure }] }) } }), 'not-applicable'],
 
   ['a certificate that is not yet valid', clockSkew, says(`Failed to register ACME account: ${directoryUrl}x509: certificate has expired or is not yet valid: current time 2019-01-01T00:00:00Z is before 2026-01-01T00:00:00Z`, 'account'), 'likely'],
   ['the same, and the CA\'s clock differs', clockSkew, aCase({ facts: { directory: aDirectory({ skewMs: 3_600_000 }) }, texts: [aText('x509: certificate has expired or is not yet valid: current time 2026-11-24T09:00:00Z is before 2026-11-24T10:00:00Z', { wrapper: 'account' })] }), 'proven'],
+  ['expired, by a clock that is years ahead', clockSkew, says(`Failed to register ACME account: ${directoryUrl}x509: certificate has expired or is not yet valid: current time 2031-05-01T10:00:00Z is after 2026-12-30T23:59:59Z`, 'account'), 'likely'],
+  ['expired, by a clock that is right', clockSkew, says(`Failed to register ACME account: ${directoryUrl}x509: certificate has expired or is not yet valid: current time 2026-11-24T10:00:00Z is after 2026-11-23T09:00:00Z`, 'account'), 'not-applicable'],
   ['a signature that is too old', clockSkew, aCase({ texts: [aText('api error SignatureDoesNotMatch: Signature expired: 20261124T090000Z is now earlier than 20261124T095500Z', { wrapper: 'present' })] }), 'proven'],
   ['a TSIG time that is off', clockSkew, aCase({ texts: [aText('DNS update failed: dns: bad time', { wrapper: 'present' })] }), 'proven'],
   ['a signature of DNSSEC is no clock', clockSkew, aCase({ texts: [aText('DNS problem: looking up TXT for _acme-challenge.shop.example.com: DNSSEC: Signature Expired', { wrapper: 'authorization' })] }), 'not-applicable'],

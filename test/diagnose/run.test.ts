@@ -6,7 +6,7 @@ import { requiredLiterals } from '../../src/diagnose/literals.ts'
 import { compilePatterns } from '../../src/diagnose/patterns.ts'
 import { buildDiagnoser } from '../../src/diagnose/run.ts'
 import { fill, fillCommand } from '../../src/diagnose/wording.ts'
-import { aCase, aCertificate, aController, aChallenge, aText, anIdentifier, anIssuer, anOrder, aTxt, failure } from '../support/builders.ts'
+import { aCase, aCertificate, aController, aChallenge, aText, anAddresses, anIdentifier, anIssuer, anOrder, aTxt, failure } from '../support/builders.ts'
 
 const minute = 60_000
 const diagnoser = buildDiagnoser()
@@ -48,6 +48,22 @@ t.test('what a line proves is only likely where nobody says that it is about thi
   const guess = aText(words, { source: 'log', guessed: true })
   t.same(told(guess), [['dns01-update-refused', 'likely']])
   t.same(told(guess, aText(words, { source: 'event', wrapper: 'present' })), [['dns01-update-refused', 'proven']], 'an Event says so as well')
+})
+
+t.test('what DNS shows now explains no attempt of a certificate that was issued', async t => {
+  const about = { addresses: anAddresses({ publicState: 'nxdomain' as const, publicAddresses: [] }) }
+  const ready = { type: 'Ready', status: 'True' } as const
+  const issued = aCertificate({ ready, lastFailureTime: undefined, failedIssuanceAttempts: 0 })
+  const asked = (facts: NonNullable<Parameters<typeof aCase>[0]>['facts'], state: 'unknown' | 'pending' = 'unknown') => diagnoser.diagnose(aCase({ identifiers: [anIdentifier({ state, facts: about })], facts }))
+  const idle = asked({ certificate: issued, order: anOrder({ state: 'valid' }) })
+  t.equal(idle.verdict, 'unknown')
+  t.ok(idle.alsoFits.some(({ id }) => id === 'http01-dns-record-missing'), 'it stays a hint')
+  t.equal(asked({ certificate: issued }).verdict, 'unknown', 'nothing is left of the attempt')
+  const head = 'http01-dns-record-missing'
+  t.equal(asked({ certificate: aCertificate({ ready }), order: anOrder() }).causes[0]?.id, head, 'a renewal fails')
+  t.equal(asked({ certificate: { ...issued, issuing: { type: 'Issuing', status: 'True' } } }).causes[0]?.id, head, 'a renewal runs')
+  t.equal(asked({ certificate: issued, order: anOrder({ state: 'pending' }) }).causes[0]?.id, head, 'an order is open')
+  t.equal(asked({ certificate: issued }, 'pending').causes[0]?.id, head, 'a challenge is open')
 })
 
 t.test('two names that fail for two causes give two entries, each with its name', async t => {

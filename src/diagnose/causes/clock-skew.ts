@@ -18,6 +18,7 @@ export default defineCause({
   ],
   texts: [
     { in: everywhere, match: 'not yet valid: current time \\S+ is before', confidence: 'likely' },
+    { in: everywhere, match: 'not yet valid: current time (?P<future>\\S+) is after', confidence: 'likely' },
     { in: everywhere, match: 'requesttimetooskewed|signature (has )?expired: \\S+ is now earlier|signature not yet current|request has expired.{0,60}current server time', confidence: 'proven' },
     { in: everywhere, match: 'aadsts700024|client assertion is not within its valid time range|invalid jwt: token must be a short-lived token|token used before issued|dns: bad time|invalidtimestamp|signature_?expired?\\b|invalid timestamp|time ?stamp .{0,20}(is|has) expired|(date|time)\\b.{0,60}\\b(too far|way) (out of date|off|in the (past|future)|skewed)|check (the|your) system clock|\\bBADTIME\\b', confidence: 'proven' }
   ],
@@ -25,10 +26,12 @@ export default defineCause({
   // Differences up to this are normal and harm nobody.
   thresholds: { toleratedSeconds: 300 },
 
-  examine ({ hits, directory, issuer, thresholds }) {
+  examine ({ hits: all, case: { now }, directory, issuer, thresholds }) {
     const skew = valueIn(directory)?.skewMs
-    const off = skew !== undefined && Math.abs(skew) > thresholds.toleratedSeconds! * 1000
-    const [best, ...rest] = hits
+    const tolerated = thresholds.toleratedSeconds! * 1000
+    const off = skew !== undefined && Math.abs(skew) > tolerated
+    // Expired by the client's clock: that it is the clock's fault shows when it is ahead of our time.
+    const [best, ...rest] = all.filter(({ groups: { future } }) => future === undefined || Date.parse(future) > now + tolerated)
     const minutes = Math.round(Math.abs(skew ?? 0) / 60_000)
     if (best !== undefined) {
       const confidence = off ? 'proven' : best.rule.confidence
