@@ -97,6 +97,10 @@ const rows: Row[] = [
   ['another challenge is still open', orderOrphaned, aCase({ facts: { order: anOrder({ state: 'pending', challenges: [item('errored'), item('pending', { name: 'b' })] }) } }), 'not-applicable'],
   ['the challenge ended just now', orderOrphaned, aCase({ facts: { order: anOrder({ state: 'pending', challenges: [item('errored', { created: failure + 5 * minute })] }) } }), 'not-applicable'],
   ['the Order has failed as it should', orderOrphaned, aCase({ facts: { order: anOrder({ challenges: [item('invalid')] }) } }), 'ruled-out'],
+  ['every challenge is valid, and the CA does not say that the order is ready', orderOrphaned, aCase({ facts: { order: anOrder({ state: 'pending', failureTime: undefined, challenges: [item('valid')] }) } }), 'likely'],
+  ['the last challenge became valid just now', orderOrphaned, aCase({ facts: { order: anOrder({ state: 'pending', failureTime: undefined, challenges: [item('valid', { created: failure + 5 * minute })] }) } }), 'not-applicable'],
+  ['its two halves do not belong together', certManagerWebhookUnavailable, logged('admission webhook "webhook.cert-manager.io" denied the request: [spec.uid: Forbidden: uid identity must be that of the requester]'), 'likely'],
+  ['it refuses what is wrong', certManagerWebhookUnavailable, logged('admission webhook "webhook.cert-manager.io" denied the request: spec.privateKey.size: Invalid value: 1024'), 'not-applicable'],
   ['an old Order has had the name for minutes', orderOrphaned, aCase({ facts: { request: aRequest({ ready: undefined }) }, texts: [aText('found Order resource not owned by this CertificateRequest, retrying', { source: 'log', last: failure })] }), 'likely'],
   ['an old Order has the name for a moment', orderOrphaned, aCase({ facts: { request: aRequest({ ready: undefined }) }, texts: [aText('found Order resource not owned by this CertificateRequest, retrying', { source: 'log', last: aRequest().created + 6000 })] }), 'not-applicable'],
   ['Orders cannot be read', orderOrphaned, aCase({ facts: { order: noLook() } }), 'cannot-tell']

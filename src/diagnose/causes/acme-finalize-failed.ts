@@ -24,8 +24,10 @@ export default defineCause({
     { in: everywhere, match: 'failed to finalize order\\b|error finalizing order', unless: 'ordernotready|status: invalid|badcsr|csr|caa|ratelimit|serverinternal|sct embedding|authorizations for these', confidence: 'possible' }
   ],
   related: ['acme-csr-rejected', 'acme-caa-forbids-issuer'],
+  // CAs that look at orders by hand or in batches take minutes.
+  thresholds: { patienceSeconds: 900 },
 
-  examine ({ hits, order }) {
+  examine ({ hits, order, thresholds, case: { now } }) {
     const seen = valueIn(order)
     const blanks = { orderUrl: seen?.url ?? '<order URL>', why: 'The last step, finalize, failed.' }
     const [best, ...rest] = hits
@@ -34,6 +36,8 @@ export default defineCause({
     const validated = seen !== undefined && seen.challenges.length > 0 && seen.challenges.length >= seen.authorizations.length && seen.challenges.every(({ state }) => state === 'valid')
     if (failed && validated) return { is: 'found', confidence: 'likely', blanks: { ...blanks, why: 'Every challenge is valid, and the order still ended in failure.' }, because: best === undefined ? ['order'] : [best, 'order'] }
     if (best !== undefined) return { is: 'found', confidence: 'possible', blanks, because: [best, ...rest.slice(0, 3)] }
+    const unfinished = (seen?.state === 'ready' || seen?.state === 'processing') && now - seen.created > thresholds.patienceSeconds! * 1000
+    if (unfinished) return { is: 'found', confidence: 'likely', blanks: { ...blanks, why: `The order stays ${seen.state}: it lacks only this last step.` }, because: ['order'] }
     return notApplicable
   }
 })

@@ -39,6 +39,10 @@ export default defineCause({
     if (over.length === 0 && !open && ended.includes(order.stateAtCa ?? '') && now - order.created > patience) {
       return { is: 'found', confidence: 'likely', blanks: tell('the order at the CA', order.stateAtCa!), because: ['order'] }
     }
+    const validated = order.challenges.length > 0 && order.challenges.length >= order.authorizations.length && order.challenges.every(({ state, processing }) => state === 'valid' && !processing)
+    if (validated && now - Math.max(...order.challenges.map(({ created }) => created)) > patience) {
+      return { is: 'found', confidence: 'likely', blanks: { what: `every challenge is valid, it stays ${state}; the CA does not say that it is ready` }, because: ['order'] }
+    }
     if (over.length === 0 || open || now - Math.max(...over.map(({ created }) => created)) < patience) return notApplicable
     return { is: 'found', confidence: 'likely', blanks: tell('its challenge', [...new Set(over.map(({ state }) => state))].join(', ')), because: ['order'] }
   }
