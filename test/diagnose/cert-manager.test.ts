@@ -53,6 +53,8 @@ const rows: Row[] = [
   ['stored objects of an old version', certManagerVersionIncompatible, logged('Failed to watch *v1.Order: failed to list *v1.Order: request to convert CR from an invalid group/version: acme.cert-manager.io/v1alpha2'), 'proven'],
   ['an Ingress version that is gone', certManagerVersionIncompatible, logged('no matches for kind "Ingress" in version "networking.k8s.io/v1beta1"'), 'proven'],
   ['missing Gateway API CRDs are another matter', certManagerVersionIncompatible, logged('no matches for kind "HTTPRoute" in version "gateway.networking.k8s.io/v1"'), 'not-applicable'],
+  ['the schema of old CRDs refuses a status', certManagerVersionIncompatible, logged('Order.acme.cert-manager.io "shop-tls-1-2881" is invalid: status.certificate: Invalid value: "null": status.certificate in body must be of type string: "null"'), 'likely'],
+  ['a name that is too long is nobody\'s version', certManagerVersionIncompatible, logged('CertificateRequest.cert-manager.io "shop-tls-1" is invalid: metadata.labels: Invalid value: "x": must be no more than 63 characters'), 'not-applicable'],
   ['nothing said', certManagerVersionIncompatible, aCase(), 'not-applicable'],
 
   ['the admission webhook refuses connections', certManagerWebhookUnavailable, aCase({ texts: [aText('Failed to create CertificateRequest: Internal error occurred: failed calling webhook "webhook.cert-manager.io": failed to call webhook: Post "https://cert-manager-webhook.cert-manager.svc:443/validate?timeout=30s": dial tcp 10.96.1.1:443: connect: connection refused', { source: 'event', wrapper: 'certificate' })] }), 'proven'],

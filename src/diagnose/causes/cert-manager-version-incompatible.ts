@@ -22,7 +22,9 @@ export default defineCause({
     { in: andObjects, match: 'no kind "(?P<kind>\\w+)" is registered for version "(?P<api>[\\w.]*cert-manager\\.io/[\\w]+)"', unless: 'challengepayload', confidence: 'likely' },
     { in: andObjects, match: 'could not find the requested resource \\(\\w+ (?P<kind>\\w+)\\.(?P<api>extensions|networking\\.k8s\\.io)\\)', confidence: 'likely' },
     { in: andObjects, match: 'failed to (list|watch) \\*((v1beta1|v1alpha\\d)\\.(?P<kind>\\w+)|v1\\.(order|challenge|certificate(request)?|(cluster)?issuer)\\b).{0,120}could not find the requested resource', confidence: 'proven' },
-    { in: andObjects, match: 'unable to decode .{0,80}cert-manager\\.io|cert-manager\\.io.{0,200}field not declared in schema|unknown field "spec\\.acme|\\b(order|challenge|certificate(request)?|issuer)\\b.{0,160}unknown field "(spec|status)\\.|strict decoding error.{0,80}spec\\.(acme|solver)', confidence: 'likely' }
+    { in: andObjects, match: 'unable to decode .{0,80}cert-manager\\.io|cert-manager\\.io.{0,200}field not declared in schema|unknown field "spec\\.acme|\\b(order|challenge|certificate(request)?|issuer)\\b.{0,160}unknown field "(spec|status)\\.|strict decoding error.{0,80}spec\\.(acme|solver)', confidence: 'likely' },
+    // Only cert-manager writes a status: one that the schema refuses is of another version's CRDs.
+    { in: andObjects, match: '\\b(order|challenge|certificate(request)?|(cluster)?issuer)\\.(acme\\.)?cert-manager\\.io "[^"]+" is invalid: .{0,40}\\bstatus\\.', confidence: 'likely' }
   ],
   related: ['cert-manager-rbac-denied', 'cert-manager-webhook-unavailable'],
 
