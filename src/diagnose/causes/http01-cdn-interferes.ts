@@ -26,7 +26,7 @@ export default defineCause({
   texts: [
     ...saidByCa(gotStatus('52\\d|530'), { confidence: 'proven' }),
     ...saidByCa('invalid response from .*(just a moment|attention required|cf-browser-verification|cdn-cgi/challenge|aes\\.js|incapsula|imunify360|sucuri|akamai|ddos-guard|acme-protocol)', { confidence: 'proven' }),
-    ...selfCheckSays("wrong status code '52\\d'", { confidence: 'likely' }),
+    ...selfCheckSays("wrong status code '5(2\\d|30)'", { confidence: 'likely' }),
     ...selfCheckSays('but got: .*(just a moment|attention required|cf-browser|incapsula|aes\\.js)', { confidence: 'likely' })
   ],
   related: ['http01-auth-on-path', 'http01-redirected-to-https', 'http01-other-backend-answers'],

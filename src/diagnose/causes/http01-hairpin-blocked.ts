@@ -24,7 +24,7 @@ export default defineCause({
     'cert-manager 1.21 can wait instead of checking: waitInsteadOfSelfCheck in the solver.'
   ],
   texts: [
-    ...selfCheckSays('dial tcp \\d+\\.\\d+\\.\\d+\\.\\d+:(80|443): (i/o timeout|connect: (connection refused|no route to host|network is unreachable|host is down|connection timed out))', { confidence: 'possible' }),
+    ...selfCheckSays('dial tcp \\d+\\.\\d+\\.\\d+\\.\\d+:(80|443): (i/o timeout|connect: (connection refused|no route to host|network is unreachable|host is down|connection timed out))', { confidence: 'possible', unless: 'get "https:' }),
     ...selfCheckSays('client\\.timeout exceeded|context deadline exceeded', { confidence: 'possible', unless: 'lookup |:53: |get "https:' })
   ],
   related: ['http01-self-check-egress-blocked', 'http01-proxy-protocol-mismatch', 'http01-cluster-dns-wrong', 'http01-port80-blocked'],

@@ -22,7 +22,7 @@ export default defineCause({
   texts: [
     ...saidByCa('server only speaks http, not tls', { confidence: 'proven' }),
     ...saidByCa("doesn't support tlsv1\\.2|remote error: tls: (protocol version|handshake failure|unrecognized name|internal error)", { confidence: 'proven' }),
-    ...saidByCa('(fetching|get)[ "]+https:\\S+: (error getting validation data|connection refused|timeout|connection reset)', { confidence: 'likely' }),
+    ...saidByCa('(fetching|get)[ "]+https:\\S+: (error getting validation data|connection refused|timeout|connection reset|tls: )', { confidence: 'likely' }),
     ...saidByCa('remote error: tls:', { confidence: 'likely', unless: 'certificate required|bad certificate|protocol version|handshake failure|unrecognized name|internal error' }),
     // HTTP-01 begins without TLS, so an error of that type comes behind a redirect.
     { in: everywhere, match: '.', when: { problem: ['tls'], wrapper: ['authorization', 'ca'], secondary: false, caa: false }, unless: 'certificate required|bad certificate|alpn|server only speaks|remote error: tls|tlsv1\\.2', confidence: 'likely' },
