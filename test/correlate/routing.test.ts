@@ -44,6 +44,21 @@ function routing (objects: KubeObject[], over: Parameters<typeof context>[1] = {
 }
 const solverOf = (facts: RoutingFacts) => facts.claims.find(({ solver }) => solver)
 
+t.test('solver objects of a challenge that cannot be read are found by the name in their labels', t => {
+  const labels = Object.fromEntries(solverLabels({ dnsName: host, token }))
+  const pod = object('Pod', 'shop', 'cm-acme-http-solver-fghij', { owner: 'challenge', labels, status: { phase: 'Pending' } })
+  const unread = { ...seed, challenge: undefined }
+  const find = (objects: KubeObject[]) => solverFacts(context(objects, { seed: unread }), unread)
+  const names = (look: ReturnType<typeof find>): string[] => look.is === 'seen' ? look.value.objects.map(({ metadata }) => metadata.name) : []
+  t.same(names(find([pod, solverIngress({ labels })])), ['cm-acme-http-solver-fghij', 'cm-acme-http-solver-abcde'], 'the path of the Ingress tells the token')
+  const older = solverIngress({ labels: Object.fromEntries(solverLabels({ dnsName: host, token: 'older' })), created: '2026-11-20T00:00:00Z' })
+  t.same(names(find([pod, older, solverIngress({ labels })])), ['cm-acme-http-solver-fghij', 'cm-acme-http-solver-abcde'], 'the newest counts')
+  t.equal(find([pod, solverIngress({ labels }), challenge]).is, 'absent', 'a challenge that is there to own them is another attempt\'s')
+  t.equal(find([pod, solverIngress({ labels: { ...labels, 'acme.cert-manager.io/http-domain': '1' } })]).is, 'absent', 'another name')
+  t.equal(solverOf(routing([solverIngress({ labels })], { seed: unread }))?.name, 'cm-acme-http-solver-abcde')
+  t.end()
+})
+
 t.test('who owns the solver Ingress', t => {
   const rows: [title: string, objects: KubeObject[], ownership: string, why: RegExp][] = [
     ['an address in its status settles it', [solverIngress({ status: at('203.0.113.10') })], 'owned', /203\.0\.113\.10/],

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../shared/types/kubernetes.ts'
 import { compare, type CorrelateContext, type IdentifierSeed } from '../snapshot.ts'
 import { at, string } from './fields.ts'
-import { solverObjects, type ChallengeRef } from './solver-objects.ts'
+import { solverObjects, tokenOfSolver, type ChallengeRef } from './solver-objects.ts'
 
 /** What is known of the challenge of one identifier, whether or not it is still there. */
 export interface ChallengeView extends ChallengeRef {
@@ -22,7 +22,7 @@ export function challengeView (context: CorrelateContext, identifier: Identifier
     namespace: challenge?.metadata.namespace ?? namespace,
     uid: challenge?.metadata.uid ?? '',
     dnsName: identifier.name,
-    token: string(at(challenge?.spec, 'token')) || identifier.authorization?.tokens?.[0] || ''
+    token: string(at(challenge?.spec, 'token')) || identifier.authorization?.tokens?.[0] || tokenOfSolver(snapshot, challenge?.metadata.namespace ?? namespace, identifier.name) || ''
   }
   const live = solverObjects(snapshot, reference)
   const states = observations.recorded.filter(state => state.kind === 'Challenge' && state.dnsName === identifier.name &&

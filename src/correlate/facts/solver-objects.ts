@@ -2,7 +2,7 @@ import type { Condition, KubeObject } from '../../shared/types/kubernetes.ts'
 import type { SolverFacts } from '../../shared/types/case.ts'
 import type { Evidence } from '../../shared/types/common.ts'
 import { adler32 } from '../../shared/adler32.ts'
-import type { Snapshot } from '../snapshot.ts'
+import { compare, createdAt, type Snapshot } from '../snapshot.ts'
 import { annotationsOf, at, conditions, fields, fieldsList, labelsOf, nameOf, string, stringMap, strings, type Fields } from './fields.ts'
 
 /** The Challenge as far as its solver objects need it. */
@@ -30,6 +30,22 @@ export function solverObjects (view: Snapshot, challenge: ChallengeRef): KubeObj
     const labels = labelsOf(object)
     return [...wanted].every(([key, value]) => labels.get(key) === value)
   }))
+}
+
+const pathOf = ({ spec }: KubeObject): string => string(fields(fieldsList(at(fieldsList(at(spec, 'rules'))[0], 'http', 'paths'))[0]).path) || string(at(fieldsList(fields(fieldsList(at(spec, 'rules'))[0]).matches)[0], 'path', 'value'))
+
+/**
+ * The token of a challenge that cannot be read itself, from the solver objects of its name: the newest
+ * of them, should several attempts have left some. The path of its Ingress or HTTPRoute ends with it.
+ */
+export function tokenOfSolver (view: Snapshot, namespace: string, dnsName: string): string | undefined {
+  const domain = solverLabels({ dnsName, token: '' }).get('acme.cert-manager.io/http-domain')
+  const [newest] = ['Ingress', 'HTTPRoute'].flatMap(kind => view.byKind(kind, namespace))
+    .filter(object => labelsOf(object).get('acme.cert-manager.io/http-domain') === domain)
+    // A challenge that is there to own it is another attempt's.
+    .filter(({ metadata }) => !(metadata.ownerReferences ?? []).some(({ kind, uid }) => kind === 'Challenge' && view.byUid(uid) !== undefined))
+    .sort((a, b) => createdAt(b) - createdAt(a) || compare(a.metadata.uid, b.metadata.uid))
+  return newest === undefined ? undefined : /\/acme-challenge\/([\w-]+)$/.exec(pathOf(newest))?.[1]
 }
 
 /** What the solver objects say, with the words of scheduler and kubelet. */
