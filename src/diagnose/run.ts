@@ -1,4 +1,4 @@
-import type { Case, IdentifierCase, Text } from '../shared/types/case.ts'
+import type { Case, IdentifierCase, Text, Wrapper } from '../shared/types/case.ts'
 import type { Millis } from '../shared/types/common.ts'
 import type { Diagnosis, WindowName } from '../shared/types/diagnosis.ts'
 import { windowMillis, windows } from '../shared/types/diagnosis.ts'
@@ -162,12 +162,23 @@ function isHealed ({ facts: { certificate, request, order } }: Case, { state }: 
 const readySince = (ready: Condition | undefined): Millis | undefined => ready?.status === 'True' ? Date.parse(ready.lastTransitionTime ?? '') || 0 : undefined
 
 /** cert-manager presents until it succeeds, and then no more: what failed before that is not why the attempt fails. */
-function isOvercome ({ wrapper, evidence, core, last }: Text, { facts: { challenge } }: IdentifierCase, incident: Case): boolean {
+function isOvercome ({ wrapper, evidence, core, whole, about, last }: Text, identifier: IdentifierCase, incident: Case): boolean {
+  const { challenge } = identifier.facts
   if (evidence.source !== 'event' && evidence.source !== 'log') return false
   if ((last ?? evidence.time ?? incident.now) < overcomeUntil(incident)) return true
-  if (challenge.is !== 'seen' || !(challenge.value.presented || challenge.value.asked)) return false
+  if (challenge.is !== 'seen') return isPassed({ wrapper, whole, about, until: last ?? evidence.time ?? incident.now }, identifier, incident)
+  if (!(challenge.value.presented || challenge.value.asked)) return false
   return wrapper === 'present' || (wrapper === 'log' && incident.texts.some(other => other.wrapper === 'present' && other.evidence.source === 'event' && other.core === core))
 }
+
+/** The Challenge cannot be asked; but what was presented since is checked, and the CA asked, and that is told later. */
+function isPassed ({ wrapper, whole, about, until }: Pick<Text, 'wrapper' | 'whole' | 'about'> & { until: Millis }, { name }: IdentifierCase, { texts, identifiers }: Case): boolean {
+  if (wrapper !== 'present' && !whole.startsWith('re-queuing item')) return false
+  if (!about.includes(name) && identifiers.length > 1) return false
+  return texts.some(later => later.attempt === 'current' && laterStages.includes(later.wrapper) && (later.about.length === 0 || later.about.includes(name)) && (later.last ?? later.evidence.time ?? 0) > until)
+}
+
+const laterStages: readonly Wrapper[] = ['self-check', 'accept', 'authorization']
 
 /** How far a text lies from the anchor, in milliseconds; 0 for standing state. */
 function distance ({ evidence, first, last, attempt }: Text, { anchor }: Case): Millis {

@@ -6,7 +6,7 @@ import { requiredLiterals } from '../../src/diagnose/literals.ts'
 import { compilePatterns } from '../../src/diagnose/patterns.ts'
 import { buildDiagnoser } from '../../src/diagnose/run.ts'
 import { fill, fillCommand } from '../../src/diagnose/wording.ts'
-import { aCase, aCertificate, aController, aChallenge, aText, anAddresses, anIdentifier, anIssuer, anOrder, aTxt, failure } from '../support/builders.ts'
+import { aCase, aCertificate, aController, aChallenge, aText, anAddresses, anIdentifier, anIssuer, anOrder, aTxt, failure, noLook } from '../support/builders.ts'
 
 const minute = 60_000
 const diagnoser = buildDiagnoser()
@@ -223,6 +223,16 @@ t.test('a success overcomes what failed before it, and nothing that the webhook 
   t.same(about({ challenge }, [waits, early, repeated]), ['dns01-nameserver-failing'])
   t.same(about({ challenge: { ...challenge, presented: false } }, [early]), ['dns01-credentials-rejected'])
   t.same(about({ challenge }, [own]), ['dns01-credentials-rejected'])
+})
+
+t.test('a Challenge that cannot be seen was presented when it was checked later', async t => {
+  const at = (ago: number): number => failure - ago * minute
+  const refused = aText('DNS update failed. Server replied: REFUSED', { source: 'event', wrapper: 'present', about: ['shop.example.com'], time: at(9) })
+  const checked = (time: number, about: string[]): ReturnType<typeof aText> => aText('DNS record for "shop.example.com" not yet propagated', { source: 'log', wrapper: 'self-check', about, time })
+  const told = (later: ReturnType<typeof aText>): string[] => heads(aCase({ identifiers: [anIdentifier({ challengeType: 'DNS-01', facts: { challenge: noLook() } })], texts: [refused, later] }))
+  t.same(told(checked(at(1), ['shop.example.com'])), ['dns01-not-propagated[none]'])
+  t.same(told(checked(at(20), ['shop.example.com'])), ['dns01-update-refused'], 'it was checked before')
+  t.same(told(checked(at(1), ['blog.example.com'])), ['dns01-update-refused'], 'another name was checked')
 })
 
 t.test('what brought a lasting symptom about is looked for further back', async t => {

@@ -23,7 +23,7 @@ export default defineCause({
     { in: everywhere, match: 'domain has a label|containing an illegal character|more than one wildcard|only permitted before the first dot|wildcard domain names are not supported', confidence: 'proven' },
     { in: everywhere, match: 'redundant with a wildcard|recursive on-demand', confidence: 'proven' },
     { in: everywhere, match: 'value is an ip address|does not permit (ip address|dns) identifiers|ip address is (invalid|in a reserved)|unsupported identifier|disabled this identifier type|invalid identifier type', unless: 'redirect', confidence: 'proven' },
-    { in: everywhere, match: 'will not issue certificate for name|\\b(name|domain|identifier|san)\\b.{0,120}not allowed by (this|the) role\\b', confidence: 'proven' },
+    { in: everywhere, match: 'will not issue certificate for name|\\b(name|domain|identifier|san)\\b.{0,120}not allowed by (this|the) role\\b', unless: '\\brole policy\\b', confidence: 'proven' },
     { in: everywhere, match: 'error:unsupportedidentifier', confidence: 'proven' },
     { in: everywhere, match: '.', when: { problem: ['rejectedIdentifier', 'unsupportedIdentifier'] }, unless: 'did not match|keyauthorization does not match|profile|will not issue certificates for the identifier|(more than|at most|maximum( of)?|limit of|up to) \\d+|number of (identifiers|names|domains|sans)', confidence: 'likely' },
     // An account that is good for other names only, in any CA's words.
