@@ -1,5 +1,5 @@
 import { defineCause, notApplicable } from '../cause.ts'
-import { valueIn } from '../reading.ts'
+import { endedInSilence, valueIn } from '../reading.ts'
 import { everywhere } from '../sources.ts'
 
 const faults: Record<string, string> = {
@@ -28,7 +28,7 @@ export default defineCause({
   ],
   related: ['http01-dns-resolution-failed', 'http01-dns-record-missing', 'dns01-nameserver-failing'],
 
-  examine ({ hits, delegation, challenge, order, identifier }) {
+  examine ({ hits, case: incident, delegation, challenge, order, identifier }) {
     const seen = valueIn(delegation)
     const state = seen?.registeredDomainState ?? 'unknown'
     const fault = faults[state]
@@ -43,7 +43,8 @@ export default defineCause({
     if (state === 'ok') return { is: 'ruled-out', by: ['delegation'], because: 'The zone is delegated and its name servers answer.' }
     if (!broken) return notApplicable
     // An attempt that the CA took up or that waits on DNS has met this; one that ended before newOrder has not.
-    const met = valueIn(challenge) !== undefined || (valueIn(order)?.authorizations.length ?? 0) > 0
+    const met = valueIn(challenge) !== undefined || (valueIn(order)?.authorizations.length ?? 0) > 0 || endedInSilence(incident) ||
+      incident.texts.some(({ attempt, about, problem }) => attempt !== 'earlier' && problem?.type === 'dns' && (about.length === 0 || about.includes(identifier.name)))
     return { is: 'found', confidence: met ? 'likely' : 'possible', blanks: { zone, fault: fault! }, because: ['delegation'] }
   }
 })

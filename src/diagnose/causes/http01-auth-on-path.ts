@@ -1,3 +1,4 @@
+import type { ProbeFacts } from '../../shared/types/case.ts'
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
 import { cdnOfAddress } from '../cdn-addresses.ts'
 import { claimName, gotStatus, http01Facts, readHttp01, saidByCa, selfCheckSays, settingOf } from '../http01.ts'
@@ -39,11 +40,14 @@ export default defineCause({
     const fitting = hits.filter(({ rule }) => certificate || !/400\|496/.test(rule.match))
     const [best, ...more] = reading.asked ? fitting.filter(({ text }) => text.wrapper !== 'self-check') : fitting
     const { failure } = reading
-    const login = [reading.outside, reading.inside].find(probe => probe?.bodyKind === 'login-page' || probe?.perAddress.some(({ hops }) => hops.some(({ location }) => location !== undefined && /oauth2|\/login|\/signin|sso|openid|saml|authorize\?/i.test(location))))
+    // What only the cluster meets is no login of the site.
+    const login = (answers(reading.outside) ? [reading.outside] : [reading.outside, reading.inside]).find(probe => probe?.bodyKind === 'login-page' || probe?.perAddress.some(({ hops }) => hops.some(({ location }) => location !== undefined && /oauth2|\/login|\/signin|sso|openid|saml|authorize\?/i.test(location))))
     const what = setting?.claim.settings.find(({ field }) => field === setting.field)?.effect === 'client-certificate' ? 'a client certificate' : setting?.claim.settings.find(({ field }) => field === setting.field)?.effect === 'allow-list' ? 'a source address from an allow-list' : failure?.status === 403 ? 'rights that the CA does not have' : 'a login'
     const where = setting === undefined ? 'Which object demands it could not be seen' : `${claimName(setting.claim)} has ${setting.field}=${setting.value}`
     const own: Citation<Facts>[] = setting === undefined ? [] : ['routing']
 
+    // A proxy on the way out says so to cert-manager alone.
+    if (!reading.asked && reading.inside?.bodyKind === 'forward-proxy') return notApplicable
     if (best !== undefined) {
       const cdn = reading.outside?.cdn ?? reading.inside?.cdn ?? cdnOfAddress(failure?.address ?? valueIn(addresses)?.publicAddresses[0]?.address)
       // A 403 that a CDN gave is the CDN's own.
@@ -60,3 +64,5 @@ export default defineCause({
     return notApplicable
   }
 })
+
+const answers = (probe: ProbeFacts | undefined): boolean => probe?.status !== undefined
