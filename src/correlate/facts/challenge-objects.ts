@@ -22,7 +22,7 @@ export function challengeView (context: CorrelateContext, identifier: Identifier
     namespace: challenge?.metadata.namespace ?? namespace,
     uid: challenge?.metadata.uid ?? '',
     dnsName: identifier.name,
-    token: string(at(challenge?.spec, 'token')) || identifier.authorization?.tokens?.[0] || tokenOfSolver(snapshot, challenge?.metadata.namespace ?? namespace, identifier.name) || ''
+    token: string(at(challenge?.spec, 'token')) || identifier.authorization?.tokens?.[0] || ''
   }
   const live = solverObjects(snapshot, reference)
   const states = observations.recorded.filter(state => state.kind === 'Challenge' && state.dnsName === identifier.name &&
@@ -30,7 +30,7 @@ export function challengeView (context: CorrelateContext, identifier: Identifier
   const last = states.sort((a, b) => a.at - b.at || compare(a.uid, b.uid)).at(-1)
   const objects = live.length > 0 ? live : last?.objects ?? []
   return {
-    ...reference, uid: reference.uid === '' ? last?.uid ?? '' : reference.uid,
+    ...reference, token: reference.token || tokenOfSolver(live) || '', uid: reference.uid === '' ? last?.uid ?? '' : reference.uid,
     http01: (at(challenge?.spec, 'solver', 'http01') ?? {}) as Record<string, unknown>,
     objects, recorded: live.length === 0 && objects.length > 0, known: challenge !== undefined || last !== undefined
   }

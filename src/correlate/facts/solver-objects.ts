@@ -21,6 +21,7 @@ export function solverLabels ({ dnsName, token }: Pick<ChallengeRef, 'dnsName' |
 
 /** Pod, Service, Ingress and HTTPRoute of a challenge: by owner UID, else by the checksums in their labels. */
 export function solverObjects (view: Snapshot, challenge: ChallengeRef): KubeObject[] {
+  if (challenge.uid === '' && challenge.token === '') return objectsOfName(view, challenge)
   const wanted = solverLabels(challenge)
   return solverKinds.flatMap(kind => view.byKind(kind, challenge.namespace).filter(object => {
     const owners = object.metadata.ownerReferences ?? []
@@ -32,20 +33,22 @@ export function solverObjects (view: Snapshot, challenge: ChallengeRef): KubeObj
   }))
 }
 
+/** Of a challenge that cannot be read itself its name is known: the newest solver for it, should several attempts have left one. */
+function objectsOfName (view: Snapshot, { namespace, dnsName }: ChallengeRef): KubeObject[] {
+  const domain = String(adler32(dnsName))
+  const all = solverKinds.flatMap(kind => view.byKind(kind, namespace)).filter(({ metadata }) =>
+    metadata.labels?.['acme.cert-manager.io/http-domain'] === domain &&
+    // A challenge that is there to own it is another attempt's.
+    !(metadata.ownerReferences ?? []).some(({ kind, uid }) => kind === 'Challenge' && view.byUid(uid) !== undefined))
+  const [newest] = [...all].sort((a, b) => createdAt(b) - createdAt(a) || compare(a.metadata.uid, b.metadata.uid))
+  return all.filter(({ metadata }) => metadata.labels?.['acme.cert-manager.io/http-token'] === newest?.metadata.labels?.['acme.cert-manager.io/http-token'])
+}
+
 const pathOf = ({ spec }: KubeObject): string => string(fields(fieldsList(at(fieldsList(at(spec, 'rules'))[0], 'http', 'paths'))[0]).path) || string(at(fieldsList(fields(fieldsList(at(spec, 'rules'))[0]).matches)[0], 'path', 'value'))
 
-/**
- * The token of a challenge that cannot be read itself, from the solver objects of its name: the newest
- * of them, should several attempts have left some. The path of its Ingress or HTTPRoute ends with it.
- */
-export function tokenOfSolver (view: Snapshot, namespace: string, dnsName: string): string | undefined {
-  const domain = solverLabels({ dnsName, token: '' }).get('acme.cert-manager.io/http-domain')
-  const [newest] = ['Ingress', 'HTTPRoute'].flatMap(kind => view.byKind(kind, namespace))
-    .filter(object => labelsOf(object).get('acme.cert-manager.io/http-domain') === domain)
-    // A challenge that is there to own it is another attempt's.
-    .filter(({ metadata }) => !(metadata.ownerReferences ?? []).some(({ kind, uid }) => kind === 'Challenge' && view.byUid(uid) !== undefined))
-    .sort((a, b) => createdAt(b) - createdAt(a) || compare(a.metadata.uid, b.metadata.uid))
-  return newest === undefined ? undefined : /\/acme-challenge\/([\w-]+)$/.exec(pathOf(newest))?.[1]
+/** The token of a challenge that cannot be read itself: the path of its Ingress or HTTPRoute ends with it. */
+export function tokenOfSolver (objects: readonly KubeObject[]): string | undefined {
+  return objects.map(object => /\/acme-challenge\/([\w-]+)$/.exec(pathOf(object))?.[1]).find(token => token !== undefined)
 }
 
 /** What the solver objects say, with the words of scheduler and kubelet. */
