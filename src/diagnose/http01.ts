@@ -194,6 +194,12 @@ export const claimName = ({ kind, namespace, name }: RouteClaim): string => `${k
 
 export const hintOf = (routing: RoutingFacts | undefined, kind: RoutingHint['kind']): RoutingHint | undefined => routing?.hints?.find(hint => hint.kind === kind)
 
+/** The Service asks the load balancer for PROXY headers, nothing tells the controller to expect them, and it answers 400. */
+export function headerUnasked (reading: Reading, routing: RoutingFacts | undefined): RoutingHint | undefined {
+  const ends = routing?.hints?.filter(({ kind }) => kind === 'proxy-protocol') ?? []
+  return reading.failure?.status === 400 && ends.every(({ where }) => where.startsWith('Service ')) ? ends[0] : undefined
+}
+
 /** A setting of that effect on a claim of this very host, the winner's first. */
 export function settingOf (routing: RoutingFacts | undefined, ...effects: RouteClaim['settings'][number]['effect'][]): { claim: RouteClaim, field: string, value: string } | undefined {
   for (const claim of routing?.claims ?? []) {

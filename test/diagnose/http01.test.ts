@@ -20,6 +20,8 @@ const aClaim = (over: Partial<RouteClaim> = {}): RouteClaim => ({ kind: 'Ingress
 const theSolver = (over: Partial<RouteClaim> = {}): RouteClaim => aClaim({ name: 'cm-acme-http-solver-abcde', path: '/.well-known/acme-challenge/token', pathType: 'Exact', solver: true, wins: true, ...over })
 const routing = (...claims: RouteClaim[]): RoutingFacts => aRouting({ claims })
 const hinted = (kind: NonNullable<RoutingFacts['hints']>[number]['kind'], ...claims: RouteClaim[]): RoutingFacts => aRouting({ claims, hints: [{ kind, where: 'ConfigMap door/config', value: 'on' }], controllers: ['Deployment door/controller'] })
+/** The load balancer is to write PROXY headers, and nothing tells the controller. */
+const sentHeader = (): RoutingFacts => aRouting({ hints: [{ kind: 'proxy-protocol', where: 'Service door/controller', value: 'enable-proxy-protocol: true' }], controllers: ['Deployment door/controller'] })
 const foreign = (): AddressFacts => anAddresses({ publicAddresses: [{ address: '198.51.100.7', family: 4, class: 'public' }], clusterAddresses: ['198.51.100.7'] })
 const dualStack = (): AddressFacts => anAddresses({ publicAddresses: [{ address: '203.0.113.10', family: 4, class: 'public', ownedBy: 'Service a/b' }, { address: '2001:db8::9', family: 6, class: 'public' }] })
 const status = (code: number, over: Partial<ProbeFacts> = {}): ProbeFacts => aProbe({ outcome: 'status', status: code, ...over })
@@ -331,6 +333,9 @@ const table: Record<string, Row[]> = {
     { title: 'EOF, and PROXY protocol is on', answer: 'found', confidence: 'likely', about: { challenge: pending(), routing: hinted('proxy-protocol') }, texts: [get('EOF')] },
     { title: 'the controller logs the broken header, too', answer: 'found', confidence: 'proven', about: { challenge: pending(), routing: hinted('proxy-protocol') }, texts: [get('EOF'), aText('broken header: "GET / HTTP/1.1" while reading PROXY protocol, client: 10.42.0.1', { source: 'log', ref: 'log door/controller', severity: 'info' })] },
     { title: 'EOF, and no setting to be seen', answer: 'found', confidence: 'possible', about: { challenge: pending() }, texts: [get('EOF')] },
+    { title: 'only the Service asks for it: 400', answer: 'found', confidence: 'likely', about: { challenge: pending(), routing: sentHeader() }, texts: [checks("wrong status code '400', expected '200'")] },
+    { title: 'only the Service asks for it, and the CA got 400', answer: 'found', confidence: 'likely', about: { challenge: aChallenge(), routing: sentHeader() }, texts: [saysCa(`Invalid response from ${url}: 400`, 'unauthorized')] },
+    { title: 'both sides speak it: 400 is of something else', answer: 'not-applicable', about: { challenge: pending(), routing: hinted('proxy-protocol') }, texts: [checks("wrong status code '400', expected '200'")] },
     { title: 'cut off from outside, too', answer: 'ruled-out', about: { challenge: pending(), probeFromOutside: aProbe({ outcome: 'reset' }) }, texts: [get('EOF')] },
     { title: 'served inside', answer: 'ruled-out', about: { challenge: pending(), probeFromCluster: served } },
     { title: 'a time-out is no PROXY protocol', answer: 'not-applicable', about: { challenge: pending(), routing: hinted('proxy-protocol') }, texts: [get('dial tcp 203.0.113.10:80: i/o timeout')] },

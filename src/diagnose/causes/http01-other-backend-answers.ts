@@ -1,5 +1,5 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { claimName, gotStatus, hintOf, http01Facts, isForeignAnswer, readHttp01, saidByCa, selfCheckSays, solverClaim, winningRival } from '../http01.ts'
+import { headerUnasked, claimName, gotStatus, hintOf, http01Facts, isForeignAnswer, readHttp01, saidByCa, selfCheckSays, solverClaim, winningRival } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 import { everywhere } from '../sources.ts'
 
@@ -52,9 +52,9 @@ export default defineCause({
       if (!reading.asked && reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }
       // Our own look at the path while the solver should answer makes one wrong answer two.
       const confirmed = reading.live && probe !== undefined
-      // A wrong answer behind a forced HTTPS is that redirect's story first.
+      // A wrong answer behind a forced HTTPS is that redirect's story first; 400 to a PROXY header is that header's.
       const redirected = !reading.asked && (probe?.redirectedToHttps === true || (hintOf(facts, 'force-https') !== undefined && rival === undefined))
-      if (redirected) return { is: 'found', confidence: 'possible', blanks: { how, who }, because: [best, ...support] }
+      if (redirected || headerUnasked(reading, facts) !== undefined) return { is: 'found', confidence: 'possible', blanks: { how, who }, because: [best, ...support] }
       return { is: 'found', confidence: best.rule.confidence === 'possible' && (confirmed || entry !== undefined) ? 'likely' : best.rule.confidence, blanks: { how, who }, because: [best, ...more.slice(0, 1), ...support] }
     }
     if (reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'] }

@@ -1,20 +1,21 @@
 import { defineCause, notApplicable, type Citation } from '../cause.ts'
-import { hintOf, http01Facts, readHttp01, selfCheckSays } from '../http01.ts'
+import { headerUnasked, hintOf, http01Facts, readHttp01, selfCheckSays } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'routing' | 'probeFromOutside' | 'probeFromCluster'
 
-/** The ingress expects a PROXY header that only the load balancer writes; traffic from inside does not pass the load balancer. */
+/** The ingress expects a PROXY header that only the load balancer writes, and traffic from inside does not pass it; or the load balancer writes one that the ingress takes for a bad request. */
 export default defineCause({
   id: 'http01-proxy-protocol-mismatch',
   since: '0.1.0',
   stage: 'self-check',
   needs: [],
   wants: [...http01Facts, 'routing'],
-  title: 'PROXY protocol cuts the self-check of {dnsName} off ({how})',
-  meaning: 'The ingress expects the PROXY protocol ({where}). Requests from inside the cluster go to it directly, without that header, and are cut off ({how}).',
+  title: 'PROXY protocol on one side only spoils the request for {dnsName} ({how})',
+  meaning: 'Only one side speaks the PROXY protocol ({where}). {effect}.',
   remedy: [
     { do: 'See where PROXY protocol is on.', run: 'kubectl get service,configmap -A -o yaml | grep -i -B2 "proxy-*protocol"' },
+    'Where the load balancer writes the header and the ingress answers 400, let the ingress expect it: use-proxy-protocol of ingress-nginx, proxyProtocol.trustedIPs of Traefik\'s entrypoint.',
     'Make traffic from inside pass the load balancer: set its hostname annotation (DigitalOcean do-loadbalancer-hostname, Hetzner load-balancer.hetzner.cloud/hostname, Scaleway, OVH …) so that kube-proxy does not short-circuit its address.',
     'Or switch PROXY protocol off on both sides, or use Kubernetes 1.30+ with ipMode: Proxy.',
     'cert-manager 1.21 can wait instead of checking: waitInsteadOfSelfCheck in the solver.'
@@ -29,9 +30,15 @@ export default defineCause({
 
   examine ({ hits, routing, ...rest }) {
     const reading = readHttp01(rest)
+    const unasked = headerUnasked(reading, valueIn(routing))
+    if (unasked !== undefined) {
+      const effect = 'The load balancer writes a header before each request, and the ingress, which does not expect it, answers as to a bad request'
+      return { is: 'found', confidence: 'likely', blanks: { where: `${unasked.where}: ${unasked.value}`, how: 'status 400', effect }, because: [reading.failure!.cite, 'routing'] }
+    }
     if (reading.asked) return notApplicable
     if (reading.servedInside) return { is: 'ruled-out', by: ['probeFromCluster'] }
     const hint = hintOf(valueIn(routing), 'proxy-protocol')
+    const effect = 'Requests from inside the cluster go to the ingress directly, without the header that only the load balancer writes, and are cut off'
     const where = hint === undefined ? 'its setting could not be seen' : `${hint.where}: ${hint.value}`
     const logged = hits.find(({ text }) => text.evidence.source === 'log' && text.wrapper !== 'self-check')
     const said = hits.find(({ text }) => text.wrapper === 'self-check')
@@ -39,12 +46,12 @@ export default defineCause({
     const cut = said !== undefined || reading.inside?.outcome === 'reset' || reading.inside?.outcome === 'closed'
     const how = said === undefined ? reading.inside?.outcome ?? 'broken header' : /reset/i.test(said.text.core) ? 'connection reset' : 'EOF'
     const because = [...said === undefined ? cut ? ['probeFromCluster' as const] : [] : [said], ...hint === undefined ? [] : ['routing' as const], ...logged === undefined ? [] : [logged]] as [Citation<Facts>, ...Citation<Facts>[]]
-    if (logged !== undefined && cut) return { is: 'found', confidence: hint === undefined ? 'likely' : 'proven', blanks: { where, how }, because }
-    if (page !== undefined) return { is: 'found', confidence: 'likely', blanks: { where, how: 'broken header' }, because: [page === reading.outside ? 'probeFromOutside' : 'probeFromCluster', ...hint === undefined ? [] : ['routing' as const]] }
+    if (logged !== undefined && cut) return { is: 'found', confidence: hint === undefined ? 'likely' : 'proven', blanks: { where, how, effect }, because }
+    if (page !== undefined) return { is: 'found', confidence: 'likely', blanks: { where, how: 'broken header', effect }, because: [page === reading.outside ? 'probeFromOutside' : 'probeFromCluster', ...hint === undefined ? [] : ['routing' as const]] }
     if (!cut) return notApplicable
-    if (hint !== undefined) return { is: 'found', confidence: 'likely', blanks: { where, how }, because }
+    if (hint !== undefined) return { is: 'found', confidence: 'likely', blanks: { where, how, effect }, because }
     // Without the setting in sight it is one of several readings; cut from outside as well it is another one.
     if (reading.outside !== undefined && !reading.servedOutside) return { is: 'ruled-out', by: ['probeFromOutside'], because: 'It fails from outside as well.' }
-    return said === undefined ? notApplicable : { is: 'found', confidence: 'possible', blanks: { where, how }, because }
+    return said === undefined ? notApplicable : { is: 'found', confidence: 'possible', blanks: { where, how, effect }, because }
   }
 })
