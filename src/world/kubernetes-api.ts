@@ -97,7 +97,7 @@ export class KubernetesApi {
     if (target.plural === 'selfsubjectaccessreviews' && method === 'POST') return json(response, 201, this.review(body))
     const resource = target.subresource === undefined ? target.plural : `${target.plural}/${target.subresource}`
     const watching = url.searchParams.get('watch') === 'true' || url.searchParams.get('watch') === '1'
-    const verb = method === 'GET' ? target.name === undefined ? watching ? 'watch' : 'list' : 'get' : method.toLowerCase()
+    const verb = method === 'GET' ? target.name === undefined ? watching ? 'watch' : 'list' : 'get' : writes[method] ?? method.toLowerCase()
     const failing = this.options.directory.api.failing.find((rule) => matches(rule, target, resource))
     if (failing !== undefined) return fail(response, failing.status ?? 500, resource)
     // This program only reads, and never a Secret.
@@ -215,6 +215,9 @@ function matches (rule: Refusal, target: Target, resource: string): boolean {
 }
 
 const qualified = (plural: string, group: string): string => group === '' ? plural : `${plural}.${group}`
+
+/** How the API names a method when it forbids it. */
+const writes: Record<string, string> = { POST: 'create', PUT: 'update' }
 
 function forbiddenWords (verb: string, resource: string, { group, namespace, name, plural }: Target): string {
   const what = name === undefined ? qualified(plural, group) : `${qualified(plural, group)} "${name}"`
