@@ -161,6 +161,13 @@ t.test('the words of a DNS provider belong to the only attempt that asks it', as
   t.same(deleted(other('route53'), [byZone('route53', 'example.com')]), [], 'another one asks it, too')
 })
 
+t.test('a policy that holds for every Pod of the namespace stops the solver, whatever its token was', async t => {
+  const owner = certificate()
+  const denies = anObject('NetworkPolicy', 'networking.k8s.io/v1', { name: 'default-deny', spec: { podSelector: {}, policyTypes: ['Ingress'] } })
+  const { identifiers } = correlate(observe({ kind: 'Certificate', namespace: 'shop', name: 'shop-tls', from: 'certificate' }, [owner, denies, clusterIssuer()]))
+  t.match(identifiers[0]!.facts.networkPolicy, { is: 'seen', value: { solverIngress: { verdict: 'blocked', policies: ['shop/default-deny'] } } })
+})
+
 t.test('a Challenge that nobody touches waits for the one of another order for the same name', async t => {
   const { owner, made, placed } = attempt()
   const waits = challenge(placed, { status: { state: '' } })

@@ -21,10 +21,10 @@ export const facts: FactsOf<NetworkPolicyFacts> = (context, identifier) => {
   const sources = findControllers(snapshot).flatMap(({ pods }) => pods).map(podEndpoint)
   return seen(evaluatePolicies({
     view: snapshot,
-    // The Pod is gone within seconds; its labels follow from the challenge.
+    // The Pod is gone within seconds; its labels follow from the name and the token, and nobody selects by a token.
     solver: !http01 ? undefined : pod !== undefined
       ? { namespace: challenge.namespace, labels: labelsOf(pod), portNames: portNames(pod) }
-      : challenge.token === '' ? undefined : { namespace: challenge.namespace, labels: new Map([...solverLabels(challenge), ...templateLabels(challenge.http01)]) },
+      : challenge.namespace === '' ? undefined : { namespace: challenge.namespace, labels: new Map([...solverLabels(challenge), ...templateLabels(challenge.http01)]) },
     sources,
     controller: controllerOf(context),
     targets: http01 ? [...targetsOf(context, identifier.name), ...sources] : []
