@@ -34,14 +34,18 @@ export function collectTexts (context: CorrelateContext, scope: Scope, records: 
   return shelf.done()
 }
 
-interface Solvers { about: string[], challenge: KubeObject, objects: KubeObject[] }
+interface Solvers { about: string[], objects: KubeObject[] }
 
-function solversOf (scope: Scope, snapshot: Snapshot): Solvers[] {
-  return scope.chain.challenges.map(challenge => {
-    const { namespace = '', uid } = challenge.metadata
+function solversOf ({ chain, namespace, seeds }: Scope, snapshot: Snapshot): Solvers[] {
+  const known = chain.challenges.map(challenge => {
+    const { namespace: place = '', uid } = challenge.metadata
     const dnsName = string(at(challenge.spec, 'dnsName'))
-    return { about: [aboutOf(scope.seeds, challenge)], challenge, objects: solverObjects(snapshot, { namespace, uid, dnsName, token: string(at(challenge.spec, 'token')) }) }
+    return { about: [aboutOf(seeds, challenge)], objects: solverObjects(snapshot, { namespace: place, uid, dnsName, token: string(at(challenge.spec, 'token')) }) }
   })
+  // The Challenge cannot be read, or is gone while its solver still stands.
+  const unread = seeds.filter(({ name, challenge, challengeType }) => name !== '' && challenge === undefined && challengeType !== 'DNS-01')
+    .map(({ name, authorization }) => ({ about: [name], objects: solverObjects(snapshot, { namespace, uid: '', dnsName: name, token: authorization?.tokens?.[0] ?? '' }) }))
+  return [...known, ...unread]
 }
 
 /** Gateways that a solver route or the solver's own parentRefs lead to, and API services of the DNS webhooks in use. */
@@ -171,6 +175,9 @@ function solverWords (record: LogRecord): string {
   return [wordsOf(record), ...asked].join(' ')
 }
 
+/** What a Pod says about its own watches of the Kubernetes API; which right it lacks there is worth knowing. */
+const ownWatch = /failed to (?:list|watch) \*(?!.* is forbidden: )/i
+
 function addLogs (shelf: TextShelf, scope: Scope, records: readonly LogRecord[], attribution: LogAttribution, solvers: readonly Solvers[]): void {
   const pods = new Map(solvers.flatMap(({ objects, about }) => objects.filter(({ kind }) => kind === 'Pod').map(pod => [nameOf(pod), about] as const)))
   for (const record of records) {
@@ -191,7 +198,7 @@ function addLogs (shelf: TextShelf, scope: Scope, records: readonly LogRecord[],
       if (about !== undefined) put(about, 'current', level === 'info' ? 'info' : 'error')
     } else if (from.role === 'dns-webhook') {
       // A provider's webhook serves every zone: only what names ours, or names nothing at a bad level, counts.
-      if (scope.webhookGroups.size > 0 && (mentions || (!names.other && level !== 'info' && time !== undefined && time >= scope.start)) && !isNoise(record)) put(names.own, 'current', level === 'info' ? 'info' : 'error')
+      if (scope.webhookGroups.size > 0 && (mentions || (!names.other && level !== 'info' && time !== undefined && time >= scope.start)) && !isNoise(record) && !ownWatch.test(record.raw)) put(names.own, 'current', level === 'info' ? 'info' : 'error')
     } else if (from.role === 'ingress') {
       if (mentions && record.raw.includes('/.well-known/acme-challenge/')) put(names.own, 'current', 'info')
     } else if (mentions && (level === 'error' || level === 'fatal')) put(names.own, 'current', 'error')
