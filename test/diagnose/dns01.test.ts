@@ -44,6 +44,7 @@ const tables: Record<string, Row[]> = {
     { it: 'understands a provider that it never met', text: 'the supplied API credentials were rejected', answer: 'found', confidence: 'likely' },
     { it: 'reads a remote procedure call', text: 'rpc error: code = Unauthenticated desc = The token is invalid', answer: 'found', confidence: 'proven' },
     { it: 'finds the newline at the end of a token', text: 'net/http: invalid header field value "Bearer abc\\n" for key Authorization', answer: 'found', confidence: 'proven' },
+    { it: 'leaves a caller that the webhook turns away to the webhook', text: 'Unable to authenticate the request: x509: certificate has expired or is not yet valid', answer: 'not-applicable' },
     { it: 'leaves the words of an admission webhook alone', text: 'admission webhook "policy.example" denied the request: invalid token annotation', answer: 'not-applicable' },
     { it: 'finds a key that is not known, in many words', text: 'Get hosted zone. error: SDK.ServerError ErrorCode: InvalidAccessKeyId.NotFound Message: Specified access key is not found.', answer: 'found', confidence: 'proven' },
     { it: 'prefers what a 403 says to its number', text: 'OVH API call failed: GET /domain/zone/example.com/status - HTTP Error 403: "This application key is invalid"', answer: 'found', confidence: 'proven' },

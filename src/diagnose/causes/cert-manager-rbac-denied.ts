@@ -3,7 +3,7 @@ import { isController, valueIn } from '../reading.ts'
 import { andObjects } from '../sources.ts'
 
 /** API groups in which cert-manager itself acts; any other group belongs to a DNS webhook. */
-const ownGroups = /^(|apps|batch|extensions|networking\.k8s\.io|discovery\.k8s\.io|coordination\.k8s\.io|events\.k8s\.io|apiextensions\.k8s\.io|authorization\.k8s\.io|certificates\.k8s\.io|admissionregistration\.k8s\.io|apiregistration\.k8s\.io|gateway\.networking\.(k8s|x-k8s)\.io|route\.openshift\.io|(acme\.)?cert-manager\.io)$/
+const ownGroups = /^(|apps|batch|extensions|networking\.k8s\.io|discovery\.k8s\.io|coordination\.k8s\.io|events\.k8s\.io|apiextensions\.k8s\.io|certificates\.k8s\.io|admissionregistration\.k8s\.io|apiregistration\.k8s\.io|gateway\.networking\.(k8s|x-k8s)\.io|route\.openshift\.io|(acme\.)?cert-manager\.io)$/
 
 /** The API server does not let cert-manager do its own work: a role is missing, or owner references are enforced. */
 export default defineCause({

@@ -17,17 +17,19 @@ export default defineCause({
   ],
   related: ['dns01-webhook-unavailable', 'dns01-secret-missing'],
   texts: [
-    { in: ['challenge', 'event', 'log', 'alert'], match: '(?P<solver>\\S+) is forbidden: User "(?P<user>[^"]+)" cannot create resource "[^"]+" in API group "(?P<group>[^"]+)" at the cluster scope', unless: 'API group "(?:acme\\.cert-manager\\.io|cert-manager\\.io|networking\\.k8s\\.io|gateway\\.networking\\.k8s\\.io|authorization\\.k8s\\.io|flowcontrol\\.apiserver\\.k8s\\.io)"', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?P<solver>\\S+) is forbidden: User "(?P<user>[^"]+)" cannot create resource "[^"]+" in API group "(?P<group>[^"]+)" at the cluster scope', unless: 'API group "(?:acme\\.cert-manager\\.io|cert-manager\\.io|networking\\.k8s\\.io|gateway\\.networking\\.k8s\\.io|auth(?:entication|orization)\\.k8s\\.io|flowcontrol\\.apiserver\\.k8s\\.io)"', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'secrets(?: "[^"]+")? is forbidden: User "[^"]*webhook[^"]*" cannot (?:get|list|watch) resource "secrets"', confidence: 'proven', variant: 'secret-reader' },
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'secrets(?: "[^"]+")? is forbidden: User "(?P<reader>system:serviceaccount:[^"]+)" cannot (?:get|list|watch) resource "secrets"', unless: 'User "[^"]*webhook', confidence: 'proven', variant: 'secret-reader', when: { wrapper: ['present', 'cleanup'] } },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'Internal Server Error: .{0,4}/apis/.{0,160}: (?:Unauthorized|forbidden|\\S+ is forbidden)', confidence: 'proven', variant: 'service-account' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'the server has asked for the client to provide credentials \\((?:post|get|create) ', confidence: 'likely', variant: 'service-account' },
-    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'User "[^"]*webhook[^"]*" cannot (?:list|get|watch|create) resource "(?:flowschemas|prioritylevelconfigurations|subjectaccessreviews|configmaps)"', confidence: 'likely', variant: 'service-account' }
+    { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'User "[^"]+" cannot create resource "(?:subjectaccess|token)reviews"|User "[^"]*webhook[^"]*" cannot (?:list|get|watch|create) resource "(?:flowschemas|prioritylevelconfigurations|configmaps)"', confidence: 'likely', variant: 'service-account' }
   ],
 
-  examine ({ hits, controller }) {
+  examine ({ hits, controller, challenge }) {
+    // What the webhook lacks by its own log has not kept it from its work once a record is made.
+    const made = challenge.is === 'seen' && challenge.value.presented
     const account = controller.is === 'seen' ? controller.value.serviceAccount : undefined
-    const [best] = hits.filter(({ groups: { reader } }) => reader === undefined || !isController(reader, account))
+    const [best] = hits.filter(({ groups: { reader }, text }) => (reader === undefined || !isController(reader, account)) && !(made && text.wrapper === 'log'))
     if (best === undefined) return { is: 'not-applicable' }
     const { group } = best.groups
     const groups = controller.is === 'seen' ? controller.value.apiServices.map(item => item.group) : []
