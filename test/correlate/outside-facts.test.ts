@@ -66,6 +66,8 @@ t.test('addresses: who resolves to what, and whose it is', (t) => {
   t.match(of([dns('public', '1.1.1.1', name, 'A', ['203.0.113.10']), dns('cluster', '10.96.0.10', name, 'A', ['203.0.113.10'])], [service]),
     { value: { publicState: 'ok', clusterState: 'ok', split: false, publicAddresses: [{ address: '203.0.113.10', family: 4, class: 'public', ownedBy: 'Service ingress/lb' }] } }, 'the same everywhere')
   t.match(of([dns('public', '1.1.1.1', name, 'A', ['CNAME lb.cloud.example', '203.0.113.77'])], [byName]), { value: { publicAddresses: [{ ownedBy: 'Service ingress/lb' }] } }, 'ours by the load balancer\'s name')
+  t.match(of([dns('public', '1.1.1.1', name, 'A', ['203.0.113.77'])], [byName]), { value: { unresolvedHosts: ['lb.cloud.example'] } }, 'an alias does not say whose it is')
+  t.match(of([dns('public', '1.1.1.1', name, 'A', ['203.0.113.77']), dns('public', '1.1.1.1', 'lb.cloud.example', 'A', ['203.0.113.77'])], [byName]), { value: { unresolvedHosts: [], publicAddresses: [{ ownedBy: 'Service ingress/lb' }] } }, 'asked by its own name it does')
   t.match(of([dns('public', '1.1.1.1', name, 'A', ['203.0.113.10']), dns('cluster', 'c', name, 'A', ['10.0.0.5'])]), { value: { split: true, clusterAddresses: ['10.0.0.5'] } }, 'split horizon')
   t.match(of([dns('public', '1.1.1.1', name, 'A', ['203.0.113.10', '203.0.113.11']), dns('cluster', 'c', name, 'A', ['203.0.113.11'])]), { value: { split: false } }, 'round robin is no split')
   t.match(of([dns('public', '1.1.1.1', name, 'A', [], { rcode: 'NXDOMAIN' }), dns('public', '8.8.8.8', name, 'A', [], { rcode: 'NXDOMAIN' }), dns('cluster', 'c', name, 'A', ['10.0.0.5'])]), { value: { publicState: 'nxdomain', split: true } })

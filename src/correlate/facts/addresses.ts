@@ -36,6 +36,7 @@ export function addressesFacts (context: OutsideContext, identifier?: OutsideSee
     split: isSplit(publicState, clusterState, publicAddresses.map(({ address }) => address), clusterAddresses),
     publicState,
     clusterState,
+    unresolvedHosts: [...owned.hosts.keys()].filter((host) => !observations.dns.some((look) => look.name === host && isAnswered(look) && finalAddresses(toView([host, [look]])).length > 0)),
     // A look that failed proves nothing; it is told under "could not see".
     evidence: looks.filter((look) => isAnswered(look) && (look.type === 'A' || dataOf(look, 'AAAA').length > 0)).map((look) => dnsEvidence(look))
   })

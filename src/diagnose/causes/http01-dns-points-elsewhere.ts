@@ -43,10 +43,14 @@ export default defineCause({
       const parked = reading.outside?.bodyKind === 'parking' || reading.inside?.bodyKind === 'parking'
       if (own === undefined && !parked) return misled ? cannotTell('the cluster shows no public address of its own to compare with') : notApplicable
       const hit = reading.failure?.address
+      // An alias record gives the load balancer's addresses without its name: then only its own would tell.
+      const blind = own !== undefined && addresses.unresolvedHosts?.includes(own) === true && addresses.views.every(({ cname }) => cname.length === 0)
       const all = foreign.length === reachable.length || (hit !== undefined && foreign.some(({ address }) => address === hit))
+      // Only the IPv6 address leads elsewhere: that is a cause of its own.
+      const onlySix = foreign.every(({ family }) => family === 6) && reachable.some(({ family, ownedBy }) => family === 4 && ownedBy !== undefined)
       return {
         // A private CA may come by an address of its own network that the cluster knows nothing of.
-        is: 'found', confidence: (all && misled && isPublicCa(valueIn(issuer))) || parked ? 'likely' : 'possible',
+        is: 'found', confidence: (all && misled && !blind && isPublicCa(valueIn(issuer))) || parked ? 'likely' : 'possible',
         blanks: { address: other.address, own: own ?? 'another address', whose: 'not an address of this cluster' }, because
       }
     }

@@ -325,6 +325,8 @@ export interface AddressFacts extends Fact {
   /** `NXDOMAIN`, `NODATA`, `SERVFAIL` …, or `ok`, as the public views agree. */
   publicState: 'ok' | 'nxdomain' | 'nodata' | 'servfail' | 'refused' | 'timeout' | 'mixed' | 'unknown'
   clusterState: 'ok' | 'nxdomain' | 'nodata' | 'servfail' | 'refused' | 'timeout' | 'unknown'
+  /** Host names of load balancers of this cluster whose addresses nobody could tell. */
+  unresolvedHosts?: string[]
 }
 export interface AddressView {
   vantage: Vantage
