@@ -38,11 +38,12 @@ export default defineCause({
     const facts = valueIn(routing)
     const rival = winningRival(facts)
     const entry = hintOf(facts, 'https-entrypoint-only')
-    const who = entry !== undefined ? `The route of the solver is not on the plain HTTP entrypoint (${entry.where}: ${entry.value})`
+    const onTls = [reading.outside, reading.inside].some(item => item?.bodyKind === 'tls-on-80') || /plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server/i.test(reading.failure?.words ?? '')
+    const who = onTls ? 'Plain HTTP gets to a port that expects TLS: see targetPort and protocol of the load balancer' : entry !== undefined ? `The route of the solver is not on the plain HTTP entrypoint (${entry.where}: ${entry.value})`
       : rival !== undefined ? `${claimName(rival)} owns the host and path`
         : solverClaim(facts) === undefined ? 'No solver Ingress or route was seen' : 'A default backend, a front load balancer or another workload serves the path'
     const [best, ...more] = reading.asked ? hits.filter(({ text }) => text.wrapper !== 'self-check') : hits
-    const probe = [reading.outside, reading.inside].find(item => item !== undefined && (item.outcome === 'wrong-body' || item.outcome === 'empty-body' || (item.outcome === 'status' && item.status === 404)))
+    const probe = [reading.outside, reading.inside].find(item => item !== undefined && (item.outcome === 'wrong-body' || item.outcome === 'empty-body' || item.bodyKind === 'tls-on-80' || (item.outcome === 'status' && item.status === 404)))
     const how = reading.failure?.status !== undefined ? `status ${reading.failure.status}` : probe?.bodyKind !== undefined ? probe.bodyKind.replaceAll('-', ' ') : 'a foreign body'
     const support: Citation<Facts>[] = [
       ...probe !== undefined && reading.live ? [probe === reading.outside ? 'probeFromOutside' as const : 'probeFromCluster' as const] : [],
