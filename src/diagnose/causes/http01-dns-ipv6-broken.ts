@@ -49,8 +49,8 @@ export default defineCause({
     const failed = isConnectFailure(reading.ca) || isForeignAnswer(reading.ca)
     if (used !== undefined && failed) return { is: 'found', confidence: 'likely', blanks: { address: used }, because: ['caRecord', 'addresses'] }
     const stray = six.find(({ ownedBy }) => ownedBy === undefined)
-    // The CA asks the IPv6 address first: a server there that is not the cluster's, and answers as none of the cluster's does, has no token.
-    const there = reading.outside?.perAddress.find(({ address: at, status }) => at === stray?.address && status !== undefined)
+    // The CA asks the IPv6 address first: what is there is not the cluster's, and answers as none of the cluster's does or not at all.
+    const there = reading.outside?.perAddress.find(({ address: at, outcome }) => at === stray?.address && outcome !== 'not-recorded' && outcome !== 'blocked')
     const here = reading.outside?.perAddress.find(({ address: at, status }) => status !== undefined && four.some(entry => entry.address === at && entry.ownedBy !== undefined))
     if (there !== undefined && here !== undefined && serverOf(there) !== serverOf(here) && reading.ca === undefined && endedInSilence(rest.case)) return { is: 'found', confidence: 'likely', blanks: { address: there.address }, because: ['addresses', 'probeFromOutside'] }
     if (failed && stray !== undefined && four.some(({ ownedBy }) => ownedBy !== undefined) && (reading.ca?.address === undefined || reading.ca.address.includes(':'))) return { is: 'found', confidence: 'possible', blanks: { address: stray.address }, because: ['addresses'] }

@@ -50,7 +50,7 @@ export default defineCause({
       const onlySix = foreign.every(({ family }) => family === 6) && reachable.some(({ family, ownedBy }) => family === 4 && ownedBy !== undefined)
       return {
         // A private CA may come by an address of its own network that the cluster knows nothing of.
-        is: 'found', confidence: (all && misled && !blind && isPublicCa(valueIn(issuer))) || parked ? 'likely' : 'possible',
+        is: 'found', confidence: !onlySix && ((all && misled && !blind && isPublicCa(valueIn(issuer))) || parked) ? 'likely' : 'possible',
         blanks: { address: other.address, own: own ?? 'another address', whose: 'not an address of this cluster' }, because
       }
     }
