@@ -148,7 +148,7 @@ export class LogAttribution {
     if (ownWords !== undefined && !otherWords) return { attempt, about: ownWords, by: 'words' }
     if (otherWords && ownWords === undefined) return undefined
     if (names.other || hosts.some(host => this.#otherHosts.has(host)) || /\/\.well-known\/acme-challenge\//.test(text)) return undefined
-    if (controllerWide.test(`${record.message} ${text}`)) return { attempt: 'current', about: [], by: 'controller' }
+    if (controllerWide.test(`${record.message} ${text}`)) return { attempt: text.includes('failed calling webhook') ? attempt : 'current', about: [], by: 'controller' }
 
     // A line about placing an order can only be about an Order that the CA has not accepted.
     const creating = /error creating new order|ACME client for issuer not initialised/.test(text)

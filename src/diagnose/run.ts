@@ -166,6 +166,7 @@ function isOvercome ({ wrapper, evidence, core, whole, about, last }: Text, iden
   const { challenge } = identifier.facts
   if (evidence.source !== 'event' && evidence.source !== 'log') return false
   if ((last ?? evidence.time ?? incident.now) < overcomeUntil(incident)) return true
+  if (wrapper === 'log' && about.length === 0 && /failed calling webhook/.test(whole) && wentOn(last ?? evidence.time ?? incident.now, identifier.name, incident.texts)) return true
   if (challenge.is !== 'seen') return isPassed({ wrapper, whole, about, until: last ?? evidence.time ?? incident.now }, identifier, incident)
   if (!(challenge.value.presented || challenge.value.asked)) return false
   return wrapper === 'present' || (wrapper === 'log' && incident.texts.some(other => other.wrapper === 'present' && other.evidence.source === 'event' && other.core === core))
@@ -175,6 +176,11 @@ function isOvercome ({ wrapper, evidence, core, whole, about, last }: Text, iden
 function isPassed ({ wrapper, whole, about, until }: Pick<Text, 'wrapper' | 'whole' | 'about'> & { until: Millis }, { name }: IdentifierCase, { texts, identifiers }: Case): boolean {
   if (wrapper !== 'present' && !whole.startsWith('re-queuing item')) return false
   if (!about.includes(name) && identifiers.length > 1) return false
+  return wentOn(until, name, texts)
+}
+
+/** Was anything told after that which only an attempt that goes on tells? */
+function wentOn (until: Millis, name: string, texts: readonly Text[]): boolean {
   return texts.some(later => later.attempt === 'current' && laterStages.includes(later.wrapper) && (later.about.length === 0 || later.about.includes(name)) && (later.last ?? later.evidence.time ?? 0) > until)
 }
 

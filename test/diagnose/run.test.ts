@@ -223,6 +223,10 @@ t.test('a success overcomes what failed before it, and nothing that the webhook 
   t.same(about({ challenge }, [waits, early, repeated]), ['dns01-nameserver-failing'])
   t.same(about({ challenge: { ...challenge, presented: false } }, [early]), ['dns01-credentials-rejected'])
   t.same(about({ challenge }, [own]), ['dns01-credentials-rejected'])
+  const called = (time: number): ReturnType<typeof aText> => aText('re-queuing item due to error processing: Internal error occurred: failed calling webhook "webhook.cert-manager.io": context deadline exceeded', { source: 'log', wrapper: 'log', about: [], time })
+  const checked = aText('propagation check failed: NS ns1.example.net.:53 returned SERVFAIL for _acme-challenge.shop.example.com.', { source: 'log', wrapper: 'self-check', time: failure - minute })
+  t.same(about({ challenge }, [waits, checked, called(failure - 3 * minute)]), ['dns01-nameserver-failing'])
+  t.same(about({ challenge }, [waits, checked, called(failure)]), ['cert-manager-webhook-unavailable'])
 })
 
 t.test('a Challenge that cannot be seen was presented when it was checked later', async t => {

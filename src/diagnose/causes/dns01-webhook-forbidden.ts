@@ -21,7 +21,7 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'secrets(?: "[^"]+")? is forbidden: User "[^"]*webhook[^"]*" cannot (?:get|list|watch) resource "secrets"', confidence: 'proven', variant: 'secret-reader' },
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'secrets(?: "[^"]+")? is forbidden: User "(?P<reader>system:serviceaccount:[^"]+)" cannot (?:get|list|watch) resource "secrets"', unless: 'User "[^"]*webhook', confidence: 'proven', variant: 'secret-reader', when: { wrapper: ['present', 'cleanup'] } },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'Internal Server Error: .{0,4}/apis/.{0,160}: (?:Unauthorized|forbidden|\\S+ is forbidden)', confidence: 'proven', variant: 'service-account' },
-    { in: ['challenge', 'event', 'log', 'alert'], match: 'the server has asked for the client to provide credentials \\((?:post|get|create) ', confidence: 'likely', variant: 'service-account' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'the server has asked for the client to provide credentials \\((?:post|get|create) ', unless: 'failed to (?:list|watch) \\*', confidence: 'likely', variant: 'service-account' },
     { in: ['challenge', 'event', 'log', 'alert', 'object'], match: 'User "[^"]+" cannot create resource "(?:subjectaccess|token)reviews"|User "[^"]*webhook[^"]*" cannot (?:list|get|watch|create) resource "(?:flowschemas|prioritylevelconfigurations|configmaps)"', confidence: 'likely', variant: 'service-account' }
   ],
 

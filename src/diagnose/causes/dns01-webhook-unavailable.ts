@@ -17,7 +17,7 @@ export default defineCause({
   related: ['dns01-webhook-forbidden'],
   texts: [
     { in: ['challenge', 'event', 'log', 'alert'], match: 'the server could not find the requested resource \\((?:post|get|create) ', unless: 'challenges\\.acme|orders\\.acme|certificates?\\.cert-manager|\\.extensions\\)|\\.k8s\\.io\\)', confidence: 'proven' },
-    { in: ['challenge', 'event', 'log', 'alert'], match: 'the server is currently unable to handle the request \\((?:post|get|create) ', unless: 'challenges\\.acme|orders\\.acme', confidence: 'proven' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'the server is currently unable to handle the request \\((?:post|get|create) ', unless: 'challenges\\.acme|orders\\.acme|failed to (?:list|watch) \\*', confidence: 'proven' },
     // Without the call behind it, the same words may be about any object: only at this stage they are the webhook's.
     { in: ['challenge', 'event'], match: 'the server could not find the requested resource$|Internal error occurred: error resolving resource', confidence: 'likely', when: { wrapper: ['present', 'cleanup'] } },
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:the server was unable to return a response in the time allotted.{0,60}|prevented the request from succeeding )\\((?:post|get|create) ', unless: '(?:challenges|orders)\\.acme|ingresses|pods|services|httproutes|secrets', confidence: 'likely' },
