@@ -70,6 +70,10 @@ const table: Record<string, Row[]> = {
     { title: 'a CDN\'s address is nobody\'s', answer: 'ruled-out', about: { addresses: foreign(), routing: routing(theSolver()), probeFromOutside: status(522, { cdn: 'cloudflare' }) } },
     { title: 'the cluster does not know its own public address', answer: 'cannot-tell', about: { addresses: foreign(), routing: aRouting({ clusterAddresses: [{ address: '10.0.0.4', owner: 'Node a' }] }) }, texts: [saysCa('Connection refused')] },
     { title: 'no address at all', answer: 'not-applicable', about: { addresses: anAddresses({ publicAddresses: [] }), routing: routing() } },
+    { title: 'DNS could not be asked, and the CA met an address that is not the cluster\'s', answer: 'found', confidence: 'likely', about: { addresses: noLook(), routing: routing(theSolver()) }, texts: [saysCa(`Invalid response from ${url}: 404`, 'unauthorized', { ip: '198.51.100.7' })] },
+    { title: 'DNS could not be asked, and the CA was sent to another site', answer: 'cannot-tell', about: { addresses: noLook(), routing: routing(theSolver()) }, texts: [saysCa('Invalid response from https://home.example.net/: 404', 'unauthorized', { ip: '198.51.100.7' })] },
+    { title: 'DNS could not be asked, and the CA met the cluster', answer: 'cannot-tell', about: { addresses: noLook(), routing: routing(theSolver()) }, texts: [saysCa(`Invalid response from ${url}: 404`, 'unauthorized', { ip: '203.0.113.10' })] },
+    { title: 'DNS could not be asked, and the load balancer is known by name alone', answer: 'cannot-tell', about: { addresses: noLook(), routing: aRouting({ claims: [theSolver()], clusterAddresses: [{ address: 'k8s.elb.example', owner: 'Service a/b' }] }) }, texts: [saysCa(`Invalid response from ${url}: 404`, 'unauthorized', { ip: '198.51.100.7' })] },
     { title: 'routing could not be seen', answer: 'cannot-tell', about: { addresses: foreign(), routing: noLook() } }
   ],
   'http01-dns-ipv6-broken': [
@@ -258,6 +262,7 @@ const table: Record<string, Row[]> = {
     { title: 'cert-manager says so', answer: 'found', confidence: 'proven', texts: [present('couldn\'t Present challenge shop/ch: gateway api is not enabled')] },
     { title: 'its flags say so', answer: 'found', confidence: 'likely', about: { challenge: pending({ solver: 'gatewayHTTPRoute' }) }, shared: { facts: { controller: aController({ gatewayApiEnabled: false }) } } },
     { title: 'it is on', answer: 'ruled-out', about: { challenge: pending({ solver: 'gatewayHTTPRoute' }) }, shared: { facts: { controller: aController({ gatewayApiEnabled: true }) } } },
+    { title: 'an Ingress solver at work needs no watch of routes', answer: 'not-applicable', about: { challenge: pending() }, texts: [aText('Failed to watch *v1.HTTPRoute: failed to list *v1.HTTPRoute: the server could not find the requested resource (get httproutes.gateway.networking.k8s.io)', { source: 'log' })] },
     { title: 'an Ingress solver needs none', answer: 'not-applicable', about: { challenge: pending() }, shared: { facts: { controller: aController({ gatewayApiEnabled: false }) } } }
   ],
   'http01-solver-pod-rejected': [

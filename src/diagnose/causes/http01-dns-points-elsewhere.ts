@@ -2,7 +2,7 @@ import ipaddr from 'ipaddr.js'
 import type { AddressFacts, RouteClaim, RoutingFacts } from '../../shared/types/case.ts'
 import { cdnOfAddress } from '../cdn-addresses.ts'
 import { cannotTell, defineCause, notApplicable, type Citation } from '../cause.ts'
-import { classDiffers, http01Facts, isConnectFailure, isForeignAnswer, isPublicCa, readHttp01, solverClaim } from '../http01.ts'
+import { classDiffers, http01Facts, isConnectFailure, isForeignAnswer, isPublicCa, readHttp01, solverClaim, strayedTo, type Failure, type Reading } from '../http01.ts'
 import { valueIn } from '../reading.ts'
 
 type Facts = 'addresses' | 'routing' | 'probeFromOutside' | 'probeFromCluster'
@@ -12,8 +12,8 @@ export default defineCause({
   id: 'http01-dns-points-elsewhere',
   since: '0.1.0',
   stage: 'validation',
-  needs: ['addresses', 'routing'],
-  wants: [...http01Facts, 'issuer'],
+  needs: ['routing'],
+  wants: [...http01Facts, 'addresses', 'issuer'],
   title: '{dnsName} leads to {address}, but the challenge is served at {own}',
   meaning: 'Public DNS sends the CA to {address} ({whose}). The solver is published at {own}, so the request for the token never reaches it.',
   remedy: [
@@ -23,7 +23,15 @@ export default defineCause({
   ],
   related: ['http01-port80-blocked', 'http01-other-backend-answers', 'http01-ingress-class-mismatch'],
 
-  examine ({ addresses, routing, issuer, ...rest }) {
+  examine ({ addresses: look, routing, issuer, ...rest }) {
+    if (look.is === 'absent') return notApplicable
+    if (look.is === 'unavailable') {
+      const told = metByCa(readHttp01(rest), routing, rest.identifier.name)
+      // A private CA may come by an address of its own network that the cluster knows nothing of.
+      if (told === undefined || !isPublicCa(valueIn(issuer))) return cannotTell(`addresses: ${look.why}`)
+      return { is: 'found', confidence: 'likely', blanks: { ...told, whose: 'not an address of this cluster' }, because: [told.cite, 'routing'] }
+    }
+    const addresses = look.value
     const { publicAddresses } = addresses
     const reachable = publicAddresses.filter(({ class: kind }) => kind === 'public')
     if (reachable.length === 0) return notApplicable
@@ -57,6 +65,19 @@ export default defineCause({
     return besideTheSolver(addresses, routing, misled, because)
   }
 })
+
+/** DNS cannot be asked; but the CA says which address it met, and the cluster shows its own. */
+function metByCa ({ ca }: Reading, routing: RoutingFacts, name: string): { address: string, own: string, cite: Failure['cite'] } | undefined {
+  const own = publicOwn(routing)
+  const address = ca?.address
+  if (ca === undefined || address === undefined || own === undefined || !(isConnectFailure(ca) || isForeignAnswer(ca) || ca.kind === 'tls') || cdnOfAddress(address) !== undefined) return undefined
+  // Behind a redirect it is the address of another name.
+  if (strayedTo(ca.words, name) !== undefined) return undefined
+  // A load balancer whose name alone is known may have any address, and IPv6 is a cause of its own.
+  const fronts = routing.clusterAddresses.filter(({ owner }) => !owner.startsWith('Node '))
+  const comparable = !address.includes(':') && fronts.every(item => ipaddr.isValid(item.address))
+  return comparable && !routing.clusterAddresses.some(item => item.address === address) ? { address, own, cite: ca.cite } : undefined
+}
 
 /** All addresses are the cluster's, but those of another controller or Gateway than the solver's. */
 function besideTheSolver ({ publicAddresses }: AddressFacts, routing: RoutingFacts, misled: boolean, because: [Citation<Facts>, ...Citation<Facts>[]]) {
