@@ -6,7 +6,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'present',
   needs: [],
-  title: 'the solver counts on ambient credentials, which are switched off for {issuerKind}s',
+  title: 'The solver counts on ambient credentials, which are switched off for {issuerKind}s',
   meaning: 'The solver names no credentials, so it needs those of the pod\'s surroundings; by default cert-manager allows that to ClusterIssuers only: {text}',
   remedy: [
     { do: 'See the controller\'s flags.', run: 'kubectl -n {certManagerNamespace} get deploy cert-manager -o jsonpath=\'{.spec.template.spec.containers[0].args}\'' },

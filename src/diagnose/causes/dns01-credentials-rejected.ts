@@ -6,7 +6,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'present',
   needs: [],
-  title: 'the DNS provider refuses the credentials of the solver',
+  title: 'The DNS provider refuses the credentials of the solver',
   meaning: 'The DNS provider was reached and does not accept the credentials that the solver of {issuerKind} {issuer} uses: {text}',
   remedy: [
     { do: 'See which credentials the solver names.', run: 'kubectl get {issuerKind} {issuer} -n {namespace} -o jsonpath=\'{.spec.acme.solvers}\'' },

@@ -8,7 +8,7 @@ export default defineCause({
   stage: 'self-check',
   needs: [],
   wants: ['delegation', 'txt'],
-  title: 'name servers of {dnsName} answer with an error',
+  title: 'Name servers of {dnsName} answer with an error',
   meaning: 'The servers that hold the zone, or the resolver that is asked, do not answer properly: {text}',
   remedy: [
     { do: 'Ask each server for the zone.', run: 'for ns in $(dig +short NS {dnsName}); do dig +norecurse SOA {dnsName} @$ns; done' },

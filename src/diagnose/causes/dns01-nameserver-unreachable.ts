@@ -8,7 +8,7 @@ export default defineCause({
   stage: 'self-check',
   needs: [],
   wants: ['networkPolicy', 'delegation'],
-  title: 'the name servers of {dnsName} cannot be reached on port 53',
+  title: 'The name servers of {dnsName} cannot be reached on port 53',
   meaning: 'The check asks the name servers itself (UDP, then TCP, port 53) and gets no answer: {text}',
   remedy: [
     { do: 'Try from a Pod what the check does.', run: 'kubectl run -it --rm dig --image=busybox --restart=Never -- nslookup -type=txt _acme-challenge.{dnsName}' },

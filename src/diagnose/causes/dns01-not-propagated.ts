@@ -9,7 +9,7 @@ export default defineCause({
   needs: [],
   variants: ['none', 'partial'],
   wants: ['txt', 'challenge', 'delegation'],
-  title: 'the TXT record of _acme-challenge.{dnsName} is not served by {lacking}',
+  title: 'The TXT record of _acme-challenge.{dnsName} is not served by {lacking}',
   meaning: 'The challenge needs the same TXT value at every authoritative server; {lacking} did not serve it.',
   remedy: [
     { do: 'Ask every authoritative server of the zone.', run: 'for ns in $(dig +short NS {dnsName}); do dig +norecurse TXT _acme-challenge.{dnsName} @$ns; done' },

@@ -8,7 +8,7 @@ export default defineCause({
   needs: [],
   wants: ['delegation'],
   variants: ['assume-role', 'zone-read', 'record-write'],
-  title: 'the DNS credentials lack a permission at the provider',
+  title: 'The DNS credentials lack a permission at the provider',
   meaning: 'The credentials of the solver are valid, and the provider refuses what they ask for: {text}',
   remedy: [
     { do: 'See which credentials and role the solver names.', run: 'kubectl get {issuerKind} {issuer} -n {namespace} -o jsonpath=\'{.spec.acme.solvers}\'' },

@@ -6,7 +6,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'present',
   needs: [],
-  title: 'the {provider} solver of {issuerKind} {issuer} is configured in a way that cannot work',
+  title: 'The {provider} solver of {issuerKind} {issuer} is configured in a way that cannot work',
   meaning: 'The provider\'s stanza in the issuer is incomplete, ambiguous, or asks for something the solver cannot do: {text}',
   remedy: [
     { do: 'Read the solver\'s stanza.', run: 'kubectl get {issuerKind} {issuer} -n {namespace} -o jsonpath=\'{.spec.acme.solvers}\'' },

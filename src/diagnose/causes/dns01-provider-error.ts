@@ -6,7 +6,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'present',
   needs: [],
-  title: 'the DNS provider\'s API failed',
+  title: 'The DNS provider\'s API failed',
   meaning: 'The provider (or the webhook in front of it) answered with an error that is neither about credentials nor about the zone: {text}',
   remedy: [
     { do: 'Read the whole error; since 1.20 the Event has it in full.', run: 'kubectl -n {namespace} describe challenge {challenge}' },

@@ -6,7 +6,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'present',
   needs: [],
-  title: 'the DNS provider\'s API limits our requests',
+  title: 'The DNS provider\'s API limits our requests',
   meaning: 'The provider answers that too many requests were made; cert-manager tries again with growing pauses: {text}',
   remedy: [
     { do: 'See how many challenges ask the provider at once.', run: 'kubectl get challenges -A' },

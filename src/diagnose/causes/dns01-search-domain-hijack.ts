@@ -7,7 +7,7 @@ export default defineCause({
   stage: 'present',
   needs: [],
   wants: ['addresses', 'delegation'],
-  title: 'a search domain of the cluster\'s resolv.conf answers for {dnsName}',
+  title: 'A search domain of the cluster\'s resolv.conf answers for {dnsName}',
   meaning: 'The name was looked up with a search domain behind it, and a wildcard there answered: {text}',
   remedy: [
     { do: 'See the search domains that the Pod has.', run: 'kubectl -n {certManagerNamespace} exec deploy/cert-manager -- cat /etc/resolv.conf' },

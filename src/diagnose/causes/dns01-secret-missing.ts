@@ -9,7 +9,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'present',
   needs: [],
-  title: 'the credentials Secret of the DNS solver, or its key, is not there',
+  title: 'The credentials Secret of the DNS solver, or its key, is not there',
   meaning: 'The DNS-01 solver of {issuerKind} {issuer} refers to a Secret or a key in it that cannot be found: {text}',
   remedy: [
     { do: 'See which Secret and key the solver names.', run: 'kubectl get {issuerKind} {issuer} -n {namespace} -o jsonpath=\'{.spec.acme.solvers}\'' },

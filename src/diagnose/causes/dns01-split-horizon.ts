@@ -7,7 +7,7 @@ export default defineCause({
   stage: 'self-check',
   needs: [],
   wants: ['txt', 'delegation', 'challenge', 'addresses'],
-  title: 'the cluster\'s resolver shows another zone for {dnsName} than the world',
+  title: 'The cluster\'s resolver shows another zone for {dnsName} than the world',
   meaning: 'cert-manager asks the cluster\'s resolver, and that one has a view of its own: {difference}',
   remedy: [
     { do: 'Compare both views.', run: 'kubectl run -it --rm dig --image=busybox --restart=Never -- nslookup -type=soa {dnsName}; dig SOA {dnsName} @1.1.1.1' },

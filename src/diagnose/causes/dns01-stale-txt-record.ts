@@ -9,7 +9,7 @@ export default defineCause({
   needs: [],
   variants: ['leftover', 'second-client', 'negative-cache'],
   wants: ['txt', 'challenge'],
-  title: 'another TXT value is found at _acme-challenge.{dnsName}',
+  title: 'Another TXT value is found at _acme-challenge.{dnsName}',
   meaning: 'The value that was found is not the one of this challenge: {found}',
   remedy: [
     { do: 'See all values at each authoritative server.', run: 'for ns in $(dig +short NS {dnsName}); do dig +norecurse +short TXT _acme-challenge.{dnsName} @$ns; done' },

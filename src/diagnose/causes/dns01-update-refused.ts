@@ -6,7 +6,7 @@ export default defineCause({
   since: '0.1.0',
   stage: 'present',
   needs: [],
-  title: 'the DNS server refuses the dynamic update of {dnsName}',
+  title: 'The DNS server refuses the dynamic update of {dnsName}',
   meaning: 'The RFC 2136 update reached the name server and was refused: {text}',
   remedy: [
     { do: 'Read the solver\'s stanza: name server, key name, algorithm.', run: 'kubectl get {issuerKind} {issuer} -n {namespace} -o jsonpath=\'{.spec.acme.solvers}\'' },

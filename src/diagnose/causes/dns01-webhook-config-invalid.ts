@@ -7,7 +7,7 @@ export default defineCause({
   stage: 'present',
   needs: [],
   wants: ['challenge'],
-  title: 'the DNS webhook refuses the solver\'s config',
+  title: 'The DNS webhook refuses the solver\'s config',
   meaning: 'The webhook was called and cannot work with the `config` of the solver in {issuerKind} {issuer}: {text}',
   remedy: [
     { do: 'Read the solver\'s config.', run: 'kubectl get {issuerKind} {issuer} -n {namespace} -o jsonpath=\'{.spec.acme.solvers}\'' },

@@ -7,7 +7,7 @@ export default defineCause({
   stage: 'present',
   needs: [],
   wants: ['controller', 'challenge'],
-  title: 'the webhook that should write the TXT record does not answer',
+  title: 'The webhook that should write the TXT record does not answer',
   meaning: 'The DNS solver is a webhook behind the Kubernetes API, and the API cannot reach it: {text}',
   remedy: [
     { do: 'See whether the APIService is there and Available.', run: 'kubectl get apiservices | grep v1alpha1' },

@@ -7,7 +7,7 @@ export default defineCause({
   stage: 'present',
   needs: [],
   wants: ['txt', 'challenge', 'delegation'],
-  title: 'the TXT record of {dnsName} goes into a zone that the world does not ask',
+  title: 'The TXT record of {dnsName} goes into a zone that the world does not ask',
   meaning: 'The provider took the record, and it went into another zone of the same name (a private one, or the second of two), or the zone does not hold this name: {text}',
   remedy: [
     { do: 'Compare the zone\'s name servers at the provider with those that the world asks.', run: 'dig +short NS {dnsName} @1.1.1.1' },

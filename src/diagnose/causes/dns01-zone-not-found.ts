@@ -7,7 +7,7 @@ export default defineCause({
   stage: 'present',
   needs: [],
   wants: ['txt', 'delegation', 'challenge'],
-  title: 'the DNS provider\'s account has no zone for {dnsName}',
+  title: 'The DNS provider\'s account has no zone for {dnsName}',
   meaning: 'The record cannot be written because no zone for the name was found: {text}',
   remedy: [
     { do: 'See where the zone begins, as the cluster and the world see it.', run: 'dig +noall +authority SOA _acme-challenge.{dnsName} @1.1.1.1' },
