@@ -37,10 +37,10 @@ export function jobStore (context: StoreContext): JobStore {
       const now = clock.now()
       if (latest > now) await keepWaits(context, 'job')
       latest = now
-      const due = database.selectFrom('job').select('id')
-        .where(row => row.or([row.and([row('state', '=', 'ready'), row('run_at', '<=', now)]), row.and([row('state', '=', 'running'), row('lease_until', '<', now)])]))
-        .orderBy('priority').orderBy('run_at').limit(limit)
-        .$if(dialect === 'postgres', query => query.forUpdate().skipLocked())
+      const of = (state: 'ready' | 'running') => database.selectFrom('job').select('id').where('state', '=', state).$if(dialect === 'postgres', query => query.forUpdate().skipLocked())
+      // What a dead worker held. In one query with the others, all that is due would be sorted each time.
+      await database.updateTable('job').set({ state: 'ready', lease_until: null, updated_at: now }).where('id', 'in', of('running').where('lease_until', '<', now)).execute()
+      const due = of('ready').where('run_at', '<=', now).orderBy('priority').orderBy('run_at').limit(limit)
       return database.updateTable('job')
         .set(row => ({ state: 'running', lease_until: now + lease, attempts: row('attempts', '+', 1), updated_at: now }))
         .where('id', 'in', due).returning(columns).execute()

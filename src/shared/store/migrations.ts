@@ -6,7 +6,13 @@ type Dialect = 'sqlite' | 'postgres'
 
 /** All steps from an empty database to today's, in order. A step that was released is never edited. */
 export function migrations (dialect: Dialect): Record<string, Migration> {
-  return { '0001-first': { up: database => first(database, dialect) } }
+  return { '0001-first': { up: database => first(database, dialect) }, '0002-due-in-order': { up: dueInOrder } }
+}
+
+/** Due jobs in the order in which they are taken, so that a storm's thousands are not sorted for each. */
+async function dueInOrder (database: Kysely<unknown>): Promise<void> {
+  await sql`drop index job_due`.execute(database)
+  await sql`create index job_due on job (state, priority, run_at)`.execute(database)
 }
 
 async function first (database: Kysely<unknown>, dialect: Dialect): Promise<void> {
