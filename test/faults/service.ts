@@ -8,6 +8,7 @@ import { reasonOf } from '../../src/shared/errors.ts'
 import { fingerprint } from '../../src/shared/fingerprint.ts'
 import { startFakeAlertmanager, type FakeAlertmanager } from '../support/fake-alertmanager.ts'
 import { startFakeSlack, type FakeSlack } from '../support/fake-slack.ts'
+import { startPostgres } from '../support/postgres.ts'
 import { eventually } from '../support/real-alertmanager.ts'
 
 type Status = 'firing' | 'resolved'
@@ -17,6 +18,8 @@ export interface Bench {
   slack: FakeSlack
   alertmanager: FakeAlertmanager
   service: Service
+  /** More than one: replicas on one PostgreSQL, and each alert goes to all of them. */
+  services: Service[]
   /** What was acknowledged last, by name. */
   acked: Map<string, Status>
   /** Answers that asked for another try. */
@@ -43,7 +46,7 @@ export class Service {
   #child: ChildProcess | undefined
   readonly #end = (): void => { this.#child?.kill('SIGKILL') }
 
-  constructor (port: number, { slack, alertmanager, config }: { slack: string, alertmanager: string, config: string }) {
+  constructor (port: number, { slack, alertmanager, config, databaseUrl }: { slack: string, alertmanager: string, config: string, databaseUrl?: string }) {
     this.port = port
     this.#directory = mkdtempSync(join(tmpdir(), 'acme-triage-faults-'))
     const path = (name: string): string => join(this.#directory, name)
@@ -53,7 +56,8 @@ export class Service {
     process.once('exit', this.#end)
     this.#environment = {
       PATH: process.env.PATH ?? '', HOME: this.#directory, ACME_TRIAGE_CONFIG: path('config.yaml'), ACME_TRIAGE_LISTEN: `127.0.0.1:${port}`, ACME_TRIAGE_DATA_DIR: path('data'), ACME_TRIAGE_PROBES: 'off',
-      SLACK_BOT_TOKEN_FILE: path('token'), SLACK_CHANNEL: 'C1', SLACK_API_URL: slack, ALERTMANAGER_URLS: alertmanager, NODE_NO_WARNINGS: '1'
+      SLACK_BOT_TOKEN_FILE: path('token'), SLACK_CHANNEL: 'C1', SLACK_API_URL: slack, ALERTMANAGER_URLS: alertmanager, NODE_NO_WARNINGS: '1',
+      ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl })
     }
   }
 
@@ -93,18 +97,22 @@ export class Service {
   }
 }
 
-export async function bench (config: { storm: number, fallbackChannel?: string }): Promise<Bench> {
+export async function bench (config: { storm: number, fallbackChannel?: string, replicas?: number }): Promise<Bench> {
   const slack = await startFakeSlack()
   const alertmanager = await startFakeAlertmanager()
-  const port = await lastingPort()
-  const service = new Service(port, {
-    slack: slack.url, alertmanager: alertmanager.url,
+  const { replicas = 1 } = config
+  const database = replicas === 1 ? undefined : await startPostgres()
+  const settings = {
+    slack: slack.url, alertmanager: alertmanager.url, databaseUrl: database?.url,
     config: JSON.stringify({ slack: { storm: { threshold: config.storm, window: '2m' }, ...(config.fallbackChannel === undefined ? {} : { fallbackChannel: config.fallbackChannel }) }, alertmanager: { poll: '1s' } })
-  })
-  await service.start()
+  }
+  const services: Service[] = []
+  for (let count = 0; count < replicas; count++) services.push(new Service(await lastingPort(), settings))
+  for (const each of services) await each.start()
+  const [service] = services as [Service]
   const began = new Date(Date.now() - 60_000).toISOString()
   const world: Bench = {
-    slack, alertmanager, service, acked: new Map(), refused: 0, refusal: '',
+    slack, alertmanager, service, services, acked: new Map(), refused: 0, refusal: '',
     async post (name, status = 'firing') {
       const labels = { alertname: 'CertManagerACMEOrderFailed', namespace: name, certificate: name, name: `${name}-1-42`, severity: 'warning' }
       const endsAt = new Date(Date.now() + (status === 'firing' ? 3_600_000 : 0)).toISOString()
@@ -114,27 +122,31 @@ export async function bench (config: { storm: number, fallbackChannel?: string }
         alerts: [{ status, labels, annotations: { summary: 'failed' }, startsAt: began, endsAt: status === 'firing' ? '0001-01-01T00:00:00Z' : endsAt, generatorURL: '', fingerprint: fingerprint(labels) }]
       })
       let last = ''
-      for (const end = performance.now() + patience; performance.now() < end;) {
-        const answer = await fetch(`http://127.0.0.1:${port}/webhook`, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: AbortSignal.timeout(5_000) }).catch((error: unknown) => { last = reasonOf(error) })
-        if (answer?.ok === true) {
-          // A late copy of what began does not open it again.
-          if (world.acked.get(name) !== 'resolved') world.acked.set(name, status)
-          return true
+      const deliver = async ({ port }: Service): Promise<boolean> => {
+        for (const end = performance.now() + patience; performance.now() < end;) {
+          const answer = await fetch(`http://127.0.0.1:${port}/webhook`, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: AbortSignal.timeout(5_000) }).catch((error: unknown) => { last = reasonOf(error) })
+          if (answer?.ok === true) {
+            // A late copy of what began does not open it again.
+            if (world.acked.get(name) !== 'resolved') world.acked.set(name, status)
+            return true
+          }
+          last = answer === undefined ? last : `${answer.status} ${await answer.text().catch(reasonOf)}`
+          if (answer !== undefined) world.refused++
+          await new Promise(resolve => { setTimeout(resolve, 200) })
         }
-        last = answer === undefined ? last : `${answer.status} ${await answer.text().catch(reasonOf)}`
-        if (answer !== undefined) world.refused++
-        await new Promise(resolve => { setTimeout(resolve, 200) })
+        world.refusal = last
+        return false
       }
-      world.refusal = last
-      return false
+      return (await Promise.all(services.map(deliver))).every(Boolean)
     },
     async posts (names, status) {
       const answers = await Promise.all(names.map(name => world.post(name, status)))
       if (answers.includes(false)) throw new Error(`an alert was not taken in ${patience / 1_000} s: ${world.refusal}`)
     },
     async close () {
-      await service.kill('SIGTERM')
-      service.remove()
+      await Promise.all(services.map(each => each.kill('SIGTERM')))
+      for (const each of services) each.remove()
+      await database?.stop()
       await slack.close()
       await alertmanager.close()
     }
