@@ -65,7 +65,7 @@ export async function openAlertmanager (clock: Clock, alerts: HeldAlert[], writt
     return alerts.map((alert) => ({
       ...alert, endsAt: iso(clock.now() + 240_000), updatedAt: iso(updatedAt), receivers: [{ name: 'acme-triage' }], status: { state: 'active', silencedBy: [], inhibitedBy: [], mutedBy: [] }
     }))
-  })
+  }, clock)
 }
 
 const iso = (time: number): string => new Date(time).toISOString()
@@ -75,14 +75,14 @@ function sameLabels (one: Record<string, string>, other: Record<string, string>)
   return plain(one) === plain(other)
 }
 
-/** One JSON answer for each request; undefined is 404. */
-async function listen (answer: (request: IncomingMessage, body: Buffer) => unknown): Promise<{ url: string, close (): Promise<void> }> {
+/** One JSON answer for each request, dated by `clock`; undefined is 404. */
+async function listen (answer: (request: IncomingMessage, body: Buffer) => unknown, clock: Clock = { now: Date.now }): Promise<{ url: string, close (): Promise<void> }> {
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       const value = answer(request, Buffer.concat(chunks))
-      response.writeHead(value === undefined ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(value ?? { ok: false }))
+      response.writeHead(value === undefined ? 404 : 200, { 'content-type': 'application/json', date: new Date(clock.now()).toUTCString() }).end(JSON.stringify(value ?? { ok: false }))
     })
   })
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))

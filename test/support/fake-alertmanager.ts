@@ -28,7 +28,7 @@ export async function startFakeAlertmanager (): Promise<FakeAlertmanager> {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
-      const json = (value: unknown, status = 200): void => { response.writeHead(status, { 'content-type': 'application/json' }); response.end(JSON.stringify(value)) }
+      const json = (value: unknown, status = 200): void => { response.writeHead(status, { 'content-type': 'application/json', date: new Date().toUTCString() }); response.end(JSON.stringify(value)) }
       if (fake.status !== undefined) return json({ error: 'no' }, fake.status)
       if (request.url!.endsWith('/status')) return json({ versionInfo: { version: '0.34.2' }, cluster: { status: 'ready', peers: [{}, {}] } })
       if (request.method === 'GET') {
