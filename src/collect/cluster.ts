@@ -211,7 +211,10 @@ async function webhookPods (gathering: Gathering, certManager: CertManager, grou
   for (const place of namespaces) {
     const pods = place === certManager.namespace ? certManager.pods : await gathering.items('pods', { namespace: place })
     const names = services.filter(service => text(service, 'spec', 'service', 'namespace') === place).map(service => text(service, 'spec', 'service', 'name'))
-    found.push(...pods.filter(pod => componentOf(pod) === undefined && (names.some(name => pod.metadata.name.startsWith(name)) || /webhook/.test(pod.metadata.name))))
+    const others = pods.filter(pod => componentOf(pod) === undefined)
+    const named = others.filter(pod => names.some(name => pod.metadata.name.startsWith(name)))
+    // A webhook of another issuer says nothing of this one.
+    found.push(...named.length > 0 ? named : others.filter(pod => /webhook/.test(pod.metadata.name)))
   }
   return { namespaces, pods: found.slice(0, 10) }
 }

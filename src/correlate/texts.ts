@@ -199,7 +199,7 @@ function addLogs (shelf: TextShelf, scope: Scope, records: readonly LogRecord[],
       if (about !== undefined) put(about, 'current', level === 'info' ? 'info' : 'error')
     } else if (from.role === 'dns-webhook') {
       // A provider's webhook serves every zone: only what names ours, or names nothing at a bad level, counts.
-      if (scope.webhookGroups.size > 0 && (mentions || (!names.other && level !== 'info' && time !== undefined && time >= scope.start)) && !isNoise(record) && !ownWatch.test(record.raw)) put(names.own, 'current', level === 'info' ? 'info' : 'error')
+      if (scope.webhookGroups.size > 0 && (mentions || (!names.other && level !== 'info' && time !== undefined && time >= scope.start)) && !isNoise(record) && !ownWatch.test(record.raw)) put(names.own, 'current', level === 'info' ? 'info' : 'error', !mentions)
     } else if (from.role === 'ingress') {
       if (mentions && record.raw.includes('/.well-known/acme-challenge/')) put(names.own, 'current', 'info')
     } else if (mentions && (level === 'error' || level === 'fatal')) put(names.own, 'current', 'error')

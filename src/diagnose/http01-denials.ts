@@ -1,4 +1,5 @@
 import type { Case, IdentifierCase, SolverFacts, Text } from '../shared/types/case.ts'
+import { isOvercome } from './overcome.ts'
 
 /** The solver object that the API refused. */
 export type Denied = 'Pod' | 'Service' | 'Ingress' | 'HTTPRoute'
@@ -41,10 +42,12 @@ function isOfAnotherKind (core: string): boolean {
 }
 
 /** Refusals by an admission plug-in of some solver object of this identifier; cert-manager's own webhook and a dying namespace apart. */
-export function denials ({ facts, texts }: Case, { name }: IdentifierCase): Text[] {
+export function denials (incident: Case, identifier: IdentifierCase): Text[] {
   // Once every name is validated no solver is made any more: what is refused now is something else.
-  const { order } = facts
+  const { order } = incident.facts
   if (order.is === 'seen' && (order.value.state === 'valid' || order.value.state === 'ready')) return []
-  return texts.filter(({ attempt, about, core }) => attempt !== 'earlier' && (about.length === 0 || about.includes(name)) &&
-    /denied the request|denied request|failed calling webhook/i.test(core) && !/webhook\.cert-manager\.io|being terminated/i.test(core) && !isOfAnotherKind(core))
+  return incident.texts.filter(text => concerns(text, identifier) && !isOvercome(text, identifier, incident) &&
+    /denied the request|denied request|failed calling webhook/i.test(text.core) && !/webhook\.cert-manager\.io|being terminated/i.test(text.core) && !isOfAnotherKind(text.core))
 }
+
+const concerns = ({ attempt, about }: Text, { name }: IdentifierCase): boolean => attempt !== 'earlier' && (about.length === 0 || about.includes(name))

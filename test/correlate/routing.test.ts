@@ -151,6 +151,8 @@ t.test('what stands in front', t => {
     ['with both entrypoints as default it does not', [controller('traefik:v3', ['--entryPoints.websecure.asDefault=true', '--entryPoints.web.asDefault=true'])], 'https-entrypoint-only', false],
     ['strict mutual TLS in the mesh\'s root namespace', [object('PeerAuthentication', 'istio-system', 'default', { spec: { mtls: { mode: 'STRICT' } } })], 'mesh', true],
     ['strict mutual TLS of another namespace', [object('PeerAuthentication', 'far', 'default', { spec: { mtls: { mode: 'STRICT' } } })], 'mesh', false],
+    ['strict mutual TLS of other Pods beside it', [object('PeerAuthentication', 'istio-system', 'default', { spec: { selector: { matchLabels: { app: 'db' } }, mtls: { mode: 'STRICT' } } })], 'mesh', false],
+    ['strict mutual TLS of every solver', [object('PeerAuthentication', 'istio-system', 'default', { spec: { selector: { matchLabels: { 'acme.cert-manager.io/http01-solver': 'true' } }, mtls: { mode: 'STRICT' } } })], 'mesh', true],
     ['ambient mode', [object('Namespace', undefined, 'shop', { labels: { 'istio.io/dataplane-mode': 'ambient' } })], 'mesh', true],
     ['a load balancer for each Ingress', [solverIngress({ spec: { ingressClassName: undefined }, annotations: { 'kubernetes.io/ingress.class': 'gce' } })], 'address-per-ingress', true],
     ['an ALB group shares one', [solverIngress({ spec: { ingressClassName: undefined }, annotations: { 'kubernetes.io/ingress.class': 'alb', 'alb.ingress.kubernetes.io/group.name': 'web' } })], 'address-per-ingress', false],

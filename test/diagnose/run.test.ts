@@ -237,6 +237,16 @@ t.test('a Challenge that cannot be seen was presented when it was checked later'
   t.same(told(checked(at(1), ['shop.example.com'])), ['dns01-not-propagated[none]'])
   t.same(told(checked(at(20), ['shop.example.com'])), ['dns01-update-refused'], 'it was checked before')
   t.same(told(checked(at(1), ['blog.example.com'])), ['dns01-update-refused'], 'another name was checked')
+  const presented = (time: number): ReturnType<typeof aText> => aText('Presented challenge using DNS-01 challenge mechanism', { source: 'event', wrapper: 'object', about: ['shop.example.com'], time })
+  t.same(told(presented(at(1))), [], 'it was presented after all')
+  t.same(told(presented(at(20))), ['dns01-update-refused'], 'it was presented in the attempt before')
+})
+
+t.test('an admission webhook that was silent for a moment did not stop what was presented since', async t => {
+  const silent = aText('Error presenting challenge: Internal error occurred: failed calling webhook "validate.nginx.ingress.kubernetes.io": context deadline exceeded', { source: 'event', wrapper: 'present', about: ['shop.example.com'], time: failure - 9 * minute })
+  const about = (presented: boolean): string[] => heads(aCase({ identifiers: [anIdentifier({ challengeType: 'HTTP-01', facts: { challenge: aChallenge({ type: 'HTTP-01', state: 'pending', presented, asked: false }) } })], texts: [silent] }))
+  t.notMatch(about(true).join(), /http01-ingress-rejected/)
+  t.match(about(false).join(), /http01-ingress-rejected/)
 })
 
 t.test('what brought a lasting symptom about is looked for further back', async t => {

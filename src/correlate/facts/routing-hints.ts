@@ -3,6 +3,7 @@ import type { KubeObject } from '../../shared/types/kubernetes.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { annotationsOf, at, fieldsList, labelsOf, nameOf, string, strings } from './fields.ts'
 import { configOf, type IngressController } from './ingress-controllers.ts'
+import { selects } from './label-selector.ts'
 import { statusAddresses } from './solver-objects.ts'
 
 const on = (value: string | undefined): boolean => value !== undefined && !/^(|false|off|no|0|none|null|\{\})$/i.test(value.trim())
@@ -87,9 +88,11 @@ function gatewayPolicyHints (view: Snapshot): RoutingHint[] {
 /** What makes plain HTTP between Pods fail: mutual TLS demanded of the solver, or a proxy beside it. */
 function meshHints (view: Snapshot, namespace: string, solverPods: readonly KubeObject[]): RoutingHint[] {
   const hints: RoutingHint[] = []
+  // Where no solver Pod was seen it has at least the label that every one has.
+  const solverLabels = solverPods.length > 0 ? solverPods.map(labelsOf) : [new Map([['acme.cert-manager.io/http01-solver', 'true']])]
   for (const policy of view.byKind('PeerAuthentication')) {
     const place = policy.metadata.namespace ?? ''
-    if (at(policy.spec, 'mtls', 'mode') === 'STRICT' && (place === namespace || place === 'istio-system')) hints.push({ kind: 'mesh', where: nameOf(policy), value: 'mtls.mode: STRICT' })
+    if (at(policy.spec, 'mtls', 'mode') === 'STRICT' && (place === namespace || place === 'istio-system') && solverLabels.some(labels => selects(policy.spec?.selector, labels))) hints.push({ kind: 'mesh', where: nameOf(policy), value: 'mtls.mode: STRICT' })
   }
   for (const rule of view.byKind('DestinationRule')) {
     const mode = string(at(rule.spec, 'trafficPolicy', 'tls', 'mode'))

@@ -33,7 +33,9 @@ export default defineCause({
     const [best, ...rest] = hits
     const refuses = best !== undefined && best.text.whole.includes('denied the request')
     const blanks = refuses ? { fault: 'refuses what cert-manager itself asks for', why: 'Its mutating and its validating webhook do not belong together: a second installation, or a half that is missing or old.' } : { fault: 'does not answer', why }
-    if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks, because: down ? [best, 'controller'] : [best, ...rest.slice(0, 3)] }
+    // An order was placed all the same: that a call failed on the way is seen, that it stopped the attempt is not.
+    const wentOn = best?.text.evidence.source === 'log' && valueIn(order) !== undefined
+    if (best !== undefined) return { is: 'found', confidence: wentOn ? 'likely' : best.rule.confidence, blanks, because: down ? [best, 'controller'] : [best, ...rest.slice(0, 3)] }
     if (webhook === undefined) return notApplicable
     if (!down) return { is: 'ruled-out', by: ['controller'], because: 'The admission webhook of cert-manager is ready.' }
     // Later stages still went on: then it went down afterwards.

@@ -21,7 +21,7 @@ export default defineCause({
     // Without the call behind it, the same words may be about any object: only at this stage they are the webhook's.
     { in: ['challenge', 'event'], match: 'the server could not find the requested resource$|Internal error occurred: error resolving resource', confidence: 'likely', when: { wrapper: ['present', 'cleanup'] } },
     { in: ['challenge', 'event', 'log', 'alert'], match: '(?:the server was unable to return a response in the time allotted.{0,60}|prevented the request from succeeding )\\((?:post|get|create) ', unless: '(?:challenges|orders)\\.acme|ingresses|pods|services|httproutes|secrets', confidence: 'likely' },
-    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:error trying to reach service|no endpoints available for service).{0,160}', unless: 'failed calling webhook|validate\\.|admission', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log'] } },
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?:error trying to reach service|no endpoints available for service).{0,160}', unless: 'failed calling webhook|validate\\.|admission|conversion webhook for|failed to (?:list|watch) \\*', confidence: 'likely', when: { wrapper: ['present', 'cleanup', 'log'] } },
     { in: ['object'], match: 'FailedDiscoveryCheck|MissingEndpoints|ServiceNotFound|failing or missing response from|service/\\S+ in \\S+ is not present', when: { objectKind: ['APIService'] }, confidence: 'likely' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'no kind ["\']?ChallengePayload|unable to retrieve the complete list of server APIs: \\S+', confidence: 'likely' }
   ],
