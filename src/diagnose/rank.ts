@@ -74,7 +74,8 @@ export const explains: Record<string, readonly string[]> = {
   'cert-manager-known-bug[7102]': ['dns01-provider-config-invalid'],
   'cert-manager-known-bug[7331]': ['dns01-secret-missing'],
   'cert-manager-known-bug[7337]': ['order-orphaned', 'acme-server-unreachable'],
-  'cert-manager-not-running': ['cert-manager-queue-saturated', 'certificate-request-not-approved', 'issuer-not-ready'],
+  // What the last self-check said is of the past where nobody asks any more.
+  'cert-manager-not-running': ['http01-backend-error', 'http01-other-backend-answers', 'dns01-not-propagated', 'cert-manager-queue-saturated', 'certificate-request-not-approved', 'issuer-not-ready'],
   'cert-manager-version-incompatible': ['cert-manager-not-running', 'certificate-request-not-approved'],
   'certificate-duplicate-secret': ['acme-rate-limited[certificates-per-exact-set]', 'acme-rate-limited[new-orders-per-account]', 'acme-rate-limited[certificates-per-registered-domain]'],
   'namespace-terminating': ['http01-solver-pod-rejected', 'http01-solver-service-rejected', 'http01-ingress-rejected', 'cert-manager-rbac-denied', 'certificate-not-stored']

@@ -105,6 +105,11 @@ const rows: Row[] = [
   ['it refuses what is wrong', certManagerWebhookUnavailable, logged('admission webhook "webhook.cert-manager.io" denied the request: spec.privateKey.size: Invalid value: 1024'), 'not-applicable'],
   ['an old Order has had the name for minutes', orderOrphaned, aCase({ facts: { request: aRequest({ ready: undefined }) }, texts: [aText('found Order resource not owned by this CertificateRequest, retrying', { source: 'log', last: failure })] }), 'likely'],
   ['an old Order has the name for a moment', orderOrphaned, aCase({ facts: { request: aRequest({ ready: undefined }) }, texts: [aText('found Order resource not owned by this CertificateRequest, retrying', { source: 'log', last: aRequest().created + 6000 })] }), 'not-applicable'],
+  ['a restored request has had the name for minutes', orderOrphaned, aCase({ facts: { order: { is: 'absent' } }, texts: [aText('certificaterequests.cert-manager.io "shop-tls-2" already exists', { source: 'log', first: failure - 9 * minute, last: failure })] }), 'likely'],
+  ['a request had the name for a moment', orderOrphaned, aCase({ facts: { order: { is: 'absent' } }, texts: [aText('certificaterequests.cert-manager.io "shop-tls-2" already exists', { source: 'log', first: failure - 1000, last: failure })] }), 'not-applicable'],
+  ['requests had the name before the Order was made', orderOrphaned, aCase({ facts: { order: anOrder({ state: 'pending', failureTime: undefined }) }, texts: [aText('certificaterequests.cert-manager.io "shop-tls-2" already exists', { source: 'log', first: anOrder().created - 9 * minute, last: anOrder().created - 1000 })] }), 'not-applicable'],
+  ['it was removed before its Challenge', certManagerNotRunning, aCase({ facts: { controller: { is: 'absent' } }, about: { challenge: aChallenge({ deleting: true }) } }), 'likely'],
+  ['no object of it was recognised', certManagerNotRunning, aCase({ facts: { controller: { is: 'absent' } } }), 'not-applicable'],
   ['Orders cannot be read', orderOrphaned, aCase({ facts: { order: noLook() } }), 'cannot-tell']
 ]
 

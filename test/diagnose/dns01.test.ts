@@ -202,6 +202,8 @@ const tables: Record<string, Row[]> = {
     { it: 'finds a chain without end', text: 'Found recursive CNAME record to "a.example." when looking up "b.example."', answer: 'found', confidence: 'proven' },
     { it: 'finds a solver that does not follow', about: { challenge: presented, txt: aTxt({ cname: ['x.acme.example'] }) }, answer: 'found', confidence: 'likely' },
     { it: 'finds a zone walk that ended at the target', text: 'Found no Zones for domain x.cloud.example.', about: { challenge: presenting, txt: aTxt({ cname: ['x.cloud.example'], wildcardAnswer: true }) }, answer: 'found', confidence: 'likely' },
+    { it: 'finds a record of another name that the zone does not hold', text: 'InvalidChangeBatch: [RRSet with DNS name lb.us-east-1.elb.amazonaws.com. is not permitted in zone example.com.]', answer: 'found', confidence: 'likely' },
+    { it: 'leaves the challenge\'s own name to the zone', text: 'InvalidChangeBatch: [RRSet with DNS name _acme-challenge.shop.example.com. is not permitted in zone example.net.]', answer: 'not-applicable' },
     { it: 'is ruled out where there is no CNAME', about: { challenge: presented, txt: aTxt() }, answer: 'ruled-out' },
     { it: 'says nothing when the record is served', about: { challenge: presented, txt: aTxt({ state: 'everywhere', cname: ['x.acme.example'] }) }, answer: 'not-applicable' }
   ],

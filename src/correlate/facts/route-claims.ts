@@ -129,7 +129,8 @@ export function decide (candidates: Candidate[]): RouteClaim[] {
   let winner = rivals[0]
   let reason = winner === undefined ? '' : winner.claim.solver ? 'its path is the strongest for this host' : `host ${winner.claim.host || '*'} and path ${winner.claim.path} are the strongest`
   if (solver !== undefined && winner?.claim.solver === true) {
-    const owner = hostTakenBy(solver, rivals)
+    // The rejected one has no address yet to be grouped by: its class tells whom it competes with.
+    const owner = hostTakenBy(solver, sorted.filter(rival => rivals.includes(rival) || (rival.family === solver.family && rival.claim.ownership !== 'unowned' && rival.claim.className === solver.claim.className)))
     if (owner !== undefined) {
       winner = owner
       reason = 'this controller gives a host to its oldest Ingress and does not merge others'

@@ -1,4 +1,4 @@
-import { defineCause, notApplicable } from '../cause.ts'
+import { cannotTell, defineCause, notApplicable } from '../cause.ts'
 import { utc, valueIn } from '../reading.ts'
 
 /** Nobody works on the order, because the controller is not there. */
@@ -6,8 +6,8 @@ export default defineCause({
   id: 'cert-manager-not-running',
   since: '0.1.0',
   stage: 'controller',
-  needs: ['controller'],
-  wants: ['order', 'request', 'challenge'],
+  needs: [],
+  wants: ['controller', 'order', 'request', 'challenge'],
   title: 'The cert-manager controller is not running: {what}',
   meaning: 'No order or challenge moves while the controller is down, crashes again and again, or has no leader. {detail}',
   remedy: [
@@ -24,7 +24,11 @@ export default defineCause({
   // The leader renews its lease every few seconds.
   thresholds: { staleLeaseSeconds: 300 },
 
-  examine ({ controller, hits, order, thresholds, case: { now } }) {
+  examine ({ controller: look, hits, order, challenge, thresholds, case: { now } }) {
+    if (look.is === 'unavailable') return cannotTell(`controller: ${look.why}`)
+    const controller = valueIn(look)
+    // cert-manager lets a deleted Challenge go within seconds; where nothing of cert-manager is seen, it was removed first.
+    if (controller === undefined) return valueIn(challenge)?.deleting === true ? { is: 'found', confidence: 'likely', blanks: { what: 'there is none', detail: 'A Challenge is being deleted and waits for it: its finalizer stays for ever.' }, because: ['challenge'] } : notApplicable
     const { replicas, ready, pods, lease } = controller
     const running = ready > 0 || pods.some(pod => pod.ready)
     // The CA or cert-manager decided this order: somebody was working then.

@@ -19,13 +19,16 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'Found recursive CNAME record to \\S+ when looking up|CNAME (?:loop|recursion)', confidence: 'proven' },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: '\\bCNAMEs?\\b.{0,100}\\b(?:too (?:long|deep|many)|loops?|circular|cycl\\w+|exceed\\w*)|' + ofTxt('too many (?:CNAMEs?|aliases|redirect\\w*)|(?:circular|endless|infinite|cyclic)\\b.{0,16}\\bCNAME|\\b(?:CNAMEd?|alias(?:ed)?)\\b.{0,120}\\b(?:not exist|non-?existent|NXDOMAIN|dangling|not resolve|unresolvable)\\b'), confidence: 'likely', when: { wrapper: withTheCa } },
     // Beside a CNAME nothing else may stand (RFC 1034): the provider refuses the TXT record.
-    { in: ['challenge', 'event', 'log', 'alert'], match: '(?P<taken>RRSet of type TXT with DNS name \\S+ is not permitted as it conflicts|CNAME record with (?:the same name|that (?:host|name)) already exists|cnameResourceRecordSetConflict|either one CNAME resource record set|IN TXT: Conflicts with pre-existing RRset|CNAMEs? (?:records? )?(?:can ?not|can\'t|must not|may not) (?:share|co-?exist)|(?:conflicts?|clash\\w*|exclusive) with (?:an? |the )?(?:existing |other )?CNAME)', confidence: 'likely', when: { wrapper: ['present', 'log', 'cleanup'] } }
+    { in: ['challenge', 'event', 'log', 'alert'], match: '(?P<taken>RRSet of type TXT with DNS name \\S+ is not permitted (?:as it conflicts|because a conflicting RRSet of type\\s+CNAME)|CNAME record with (?:the same name|that (?:host|name)) already exists|cnameResourceRecordSetConflict|either one CNAME resource record set|IN TXT: Conflicts with pre-existing RRset|CNAMEs? (?:records? )?(?:can ?not|can\'t|must not|may not) (?:share|co-?exist)|(?:conflicts?|clash\\w*|exclusive) with (?:an? |the )?(?:existing |other )?CNAME)', confidence: 'likely', when: { wrapper: ['present', 'log', 'cleanup'] } },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'RRSet with DNS name (?P<written>\\S+?)\\.? is not permitted in zone', confidence: 'likely' }
   ],
 
   examine ({ hits, txt, challenge, case: incident, identifier }) {
-    const [best] = hits
+    // A record that is not the challenge's own: a CNAME was followed to it, and its zone is not the solver's.
+    const [best] = hits.filter(({ groups: { written } }) => written === undefined || !written.toLowerCase().startsWith('_acme-challenge.'))
     const target = txt.is === 'seen' ? txt.value.cname?.at(-1)?.replace(/\.$/, '') : undefined
     if (best?.groups.taken !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { target: target ?? 'another name', why: 'beside a CNAME no TXT record can be written.' }, because: [best] }
+    if (best?.groups.written !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { target: target ?? best.groups.written, why: 'the zone that the solver writes to does not hold that name.' }, because: [best] }
     if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { target: target ?? 'a name that leads back', why: 'the chain never ends.' }, because: [best] }
     if (txt.is !== 'seen') return notApplicable
     if (target === undefined) return { is: 'ruled-out', by: ['txt'], because: '_acme-challenge is no CNAME.' }

@@ -15,14 +15,15 @@ export default defineCause({
   ],
   related: ['dns01-not-propagated', 'dns01-split-horizon'],
   texts: [
-    { in: ['challenge', 'event', 'log', 'alert'], match: 'RRSet with DNS name \\S+ is not permitted in zone', confidence: 'likely' },
+    { in: ['challenge', 'event', 'log', 'alert'], match: 'RRSet with DNS name (?P<written>\\S+) is not permitted in zone', confidence: 'likely' },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'multiple (?:hosted )?zones (?:found )?(?:for|match)|too many (?:\\w+ )?(?:zones|domains) (?:found|match)|found (?:more than one|[2-9]|[1-9]\\d+) (?:hosted )?zones? (?:for|matching)', confidence: 'likely' }
   ],
 
   examine ({ hits, txt, challenge }) {
     const [hit] = hits
-    const cname = txt.is === 'seen' ? txt.value.cname : undefined
-    if (hit !== undefined) return { is: 'found', confidence: cname === undefined ? hit.rule.confidence : 'possible', blanks: {}, because: [hit] }
+    // Another name than the challenge's stands at the end of a CNAME.
+    const aliased = txt.is === 'seen' && txt.value.cname !== undefined || hit?.groups.written?.toLowerCase().startsWith('_acme-challenge.') === false
+    if (hit !== undefined) return { is: 'found', confidence: !aliased ? hit.rule.confidence : 'possible', blanks: {}, because: [hit] }
     if (txt.is !== 'seen' || challenge.is !== 'seen' || !challenge.value.presented) return notApplicable
     const { servers, expected } = txt.value
     if (expected === undefined) return notApplicable

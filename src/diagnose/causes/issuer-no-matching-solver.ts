@@ -17,7 +17,7 @@ export default defineCause({
     { do: 'Add a solver, or widen dnsNames, dnsZones or matchLabels of one.', run: 'kubectl -n {namespace} edit {issuerKind} {issuer}', changes: true },
     { do: 'Then delete the Order: it does not look again by itself.', run: 'kubectl -n {namespace} delete order {order}', changes: true }
   ],
-  texts: [{ in: everywhere, match: 'no configured challenge solvers can be used|no configured challenge solver|failed to determine a valid solver configuration', unless: 'may not specify more than one|parentref', confidence: 'proven' }],
+  texts: [{ in: everywhere, match: 'no configured challenge solvers can be used|no configured challenge solver|failed to determine a valid solver configuration|solver configuration for domain \\S+ not found', unless: 'may not specify more than one|parentref', confidence: 'proven' }],
   related: ['wildcard-needs-dns01', 'issuer-solver-invalid'],
 
   examine ({ hits, solverChoice, issuer, order, identifier, case: { identifiers } }) {

@@ -10,12 +10,17 @@ export default defineCause({
   stage: 'validation',
   needs: [],
   wants: ['order', 'request'],
-  title: 'Order {order} does not move: {what}',
+  title: 'The order of {certificate} does not move: {what}',
   meaning: 'cert-manager still counts the order as open, so it neither fails it nor tries again. The Certificate waits without an error.',
-  texts: [{ in: ['request', 'event', 'log'], match: 'found order resource not owned by this certificaterequest|failed create new order resource .{0,300}already exists', confidence: 'likely' }],
+  texts: [
+    { in: ['request', 'event', 'log'], match: 'found order resource not owned by this certificaterequest|failed create new order resource .{0,300}already exists', confidence: 'likely' },
+    // A restored backup, or two requests of one revision: cert-manager makes no third and goes on with neither.
+    { in: ['request', 'event', 'log'], match: '(?P<request>certificaterequests\\.cert-manager\\.io "[^"]+" already exists|multiple (matching )?certificaterequest.{0,160}(no more duplicates|delete one of them))', confidence: 'likely' }
+  ],
   remedy: [
     { do: 'See the state of Order and challenges.', run: 'kubectl -n {namespace} get order,challenge -o wide' },
     'Find out why the challenge ended, from its reason and its events.',
+    'Where a CertificateRequest is in the way (restored from a backup, or the second of its revision), delete that one.',
     { do: 'Delete the Order; a new attempt follows at once.', run: 'kubectl -n {namespace} delete order {order}', changes: true }
   ],
   related: ['acme-authorization-expired', 'cert-manager-queue-saturated'],
@@ -25,9 +30,10 @@ export default defineCause({
   examine ({ order: seen, request, hits, thresholds, case: { now } }) {
     const patience = thresholds.patienceSeconds! * 1000
     const asked = valueIn(request)
-    // For a moment this is a race that cert-manager wins by itself.
-    const blocked = asked?.ready?.status === 'True' || asked?.failureTime !== undefined ? undefined : hits.find(({ text: { last } }) => (last ?? now) - (asked?.created ?? now) > patience)
-    if (blocked !== undefined) return { is: 'found', confidence: 'likely', blanks: { what: 'it was there before, and the new CertificateRequest needs its name' }, because: [blocked] }
+    const done = asked?.ready?.status === 'True' || asked?.failureTime !== undefined
+    // For a moment this is a race that cert-manager wins by itself; an Order that came later says that it did.
+    const blocked = hits.find(({ groups, text: { first = now, last = now } }) => groups.request === undefined ? !done && last - (asked?.created ?? now) > patience : last - first > patience && last > (valueIn(seen)?.created ?? 0))
+    if (blocked !== undefined) return { is: 'found', confidence: 'likely', blanks: { what: blocked.groups.request === undefined ? 'it was there before, and the new CertificateRequest needs its name' : 'an older CertificateRequest holds the place of the new one' }, because: [blocked] }
     if (seen.is === 'unavailable') return cannotTell(`order: ${seen.why}`)
     const order = valueIn(seen)
     if (order === undefined) return notApplicable
