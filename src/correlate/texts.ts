@@ -179,6 +179,9 @@ function solverWords (record: LogRecord): string {
 /** What a Pod says about its own watches of the Kubernetes API; which right it lacks there is worth knowing. */
 const ownWatch = /failed to (?:list|watch) \*(?!.* is forbidden: )/i
 
+/** Whether an attempt needs what a watch did not get, the line does not tell. */
+const anyWatch = /failed to (?:list|watch) \*/i
+
 function addLogs (shelf: TextShelf, scope: Scope, records: readonly LogRecord[], attribution: LogAttribution, solvers: readonly Solvers[]): void {
   const pods = new Map(solvers.flatMap(({ objects, about }) => objects.filter(({ kind }) => kind === 'Pod').map(pod => [nameOf(pod), about] as const)))
   for (const record of records) {
@@ -189,7 +192,7 @@ function addLogs (shelf: TextShelf, scope: Scope, records: readonly LogRecord[],
     })
     if (from.role === 'controller') {
       const tie = attribution.tie(record)
-      if (tie !== undefined) put(tie.about, tie.attempt, level === 'info' || level === 'unknown' ? 'info' : level === 'warning' ? 'warning' : 'error', tie.by === 'fits')
+      if (tie !== undefined) put(tie.about, tie.attempt, level === 'info' || level === 'unknown' ? 'info' : level === 'warning' ? 'warning' : 'error', tie.by === 'fits' || (tie.by === 'controller' && anyWatch.test(record.raw)))
       continue
     }
     const names = namesIn(scope, record.raw)

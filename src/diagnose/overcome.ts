@@ -8,6 +8,7 @@ export function isOvercome ({ wrapper, evidence, core, whole, about, last }: Tex
   if (evidence.source !== 'event' && evidence.source !== 'log') return false
   if ((last ?? evidence.time ?? incident.now) < overcomeUntil(incident)) return true
   if (wrapper === 'log' && about.length === 0 && /failed calling webhook/.test(whole) && wentOn(last ?? evidence.time ?? incident.now, identifier.name, incident.texts)) return true
+  if (routeWatch.test(whole) && worksWithoutRoutes(identifier, incident)) return true
   if (challenge.is !== 'seen') return isPassed({ wrapper, whole, about, until: last ?? evidence.time ?? incident.now }, identifier, incident)
   if (!(challenge.value.presented || challenge.value.asked)) return false
   return wrapper === 'present' || (wrapper === 'log' && incident.texts.some(other => other.wrapper === 'present' && other.evidence.source === 'event' && other.core === core))
@@ -27,6 +28,18 @@ function wentOn (until: Millis, name: string, texts: readonly Text[]): boolean {
 
 const laterStages: readonly Wrapper[] = ['self-check', 'accept', 'authorization']
 const presented = /^Presented challenge using /
+
+const routeWatch = /failed to (?:list|watch) \*v\d\w*\.(?:HTTPRoute|Gateway|X?ListenerSet)\b/i
+
+/** A watch of routes that fails keeps cert-manager from starting, and is nothing to another solver that is at work all the same. */
+function worksWithoutRoutes ({ name, facts: { challenge } }: IdentifierCase, { texts, facts: { order } }: Case): boolean {
+  const seen = challenge.is === 'seen' ? challenge.value : undefined
+  if (seen?.solver === 'gatewayHTTPRoute') return false
+  if (seen?.presented === true || seen?.asked === true || (order.is === 'seen' && order.value.state !== '' && order.value.state !== 'pending')) return true
+  return texts.some(text => text.attempt === 'current' && text.about.includes(name) && solverStages.includes(text.wrapper) && !/gateway|httproute/i.test(text.whole))
+}
+
+const solverStages: readonly Wrapper[] = ['present', ...laterStages]
 
 /** Until when what was said has been overcome: the request was issued, or the Certificate became ready, after that. */
 function overcomeUntil ({ facts: { certificate, request, order } }: Case): Millis {

@@ -242,6 +242,16 @@ t.test('a Challenge that cannot be seen was presented when it was checked later'
   t.same(told(presented(at(20))), ['dns01-update-refused'], 'it was presented in the attempt before')
 })
 
+t.test('a failing watch of routes stops only who needs them or never began', async t => {
+  const watch = aText('failed to list *v1.HTTPRoute: httproutes.gateway.networking.k8s.io is forbidden: User "system:serviceaccount:cert-manager:cert-manager" cannot list resource "httproutes" in API group "gateway.networking.k8s.io" at the cluster scope', { source: 'log', wrapper: 'log', about: [], time: failure })
+  const words = aText('Error presenting challenge: pods "x" is forbidden: exceeded quota', { source: 'event', wrapper: 'present', about: ['shop.example.com'], time: failure })
+  const about = (solver: 'ingress' | 'gatewayHTTPRoute', presented: boolean, texts = [watch]): string => heads(aCase({ identifiers: [anIdentifier({ challengeType: 'HTTP-01', facts: { challenge: aChallenge({ type: 'HTTP-01', state: 'pending', solver, presented, asked: false }) } })], texts })).join()
+  t.match(about('ingress', false), /cert-manager-rbac-denied/, 'nothing tells that it began')
+  t.match(about('gatewayHTTPRoute', true), /cert-manager-rbac-denied/)
+  t.notMatch(about('ingress', true), /cert-manager-rbac-denied/)
+  t.notMatch(about('ingress', false, [watch, words]), /cert-manager-rbac-denied/, 'it got as far as making the Pod')
+})
+
 t.test('an admission webhook that was silent for a moment did not stop what was presented since', async t => {
   const silent = aText('Error presenting challenge: Internal error occurred: failed calling webhook "validate.nginx.ingress.kubernetes.io": context deadline exceeded', { source: 'event', wrapper: 'present', about: ['shop.example.com'], time: failure - 9 * minute })
   const about = (presented: boolean): string[] => heads(aCase({ identifiers: [anIdentifier({ challengeType: 'HTTP-01', facts: { challenge: aChallenge({ type: 'HTTP-01', state: 'pending', presented, asked: false }) } })], texts: [silent] }))

@@ -25,9 +25,7 @@ export default defineCause({
 
   examine ({ hits, challenge, controller, solver }) {
     const seen = valueIn(challenge)
-    // A watch of routes that fails is nothing to another solver that has done its work.
-    const elsewhere = seen?.presented === true && seen.solver !== 'gatewayHTTPRoute'
-    const [best, ...more] = hits.filter(({ text }) => !(elsewhere && /failed to (?:list|watch) \*/i.test(text.whole)))
+    const [best, ...more] = hits
     if (best !== undefined) return { is: 'found', confidence: best.rule.confidence, blanks: { state: /crds|no matches|could not find/i.test(best.text.core) ? 'not installed in this cluster' : 'switched off in cert-manager' }, because: [best, ...more.slice(0, 1)] }
     if (seen?.solver !== 'gatewayHTTPRoute') return notApplicable
     const enabled = valueIn(controller)?.gatewayApiEnabled
