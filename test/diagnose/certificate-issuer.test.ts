@@ -31,6 +31,8 @@ const valid = anOrder({ state: 'valid', hasCertificate: true, failureTime: undef
 const offers = (...challengeTypes: string[]): ReturnType<typeof anOrder> => anOrder({ state: 'pending', authorizations: [{ identifier: 'shop.example.com', wildcard: false, initialState: 'pending', challengeTypes, url: 'https://ca.example/1' }] })
 const dns01 = anIssuer({ acme: { ...anIssuer().acme!, solvers: [{ dns01: { route53: {} }, selector: { dnsZones: ['other.example'] } }] } })
 
+const open = (reason: string): ReturnType<typeof anOrder>['challenges'][number] => ({ name: 'shop-tls-1-2881-78', dnsName: 'shop.example.com', type: 'HTTP-01', state: 'pending', processing: true, presented: false, reason, created: failure - 600_000 })
+
 const rows: Row[] = [
   ['not among the names, in cert-manager\'s words', certificateCommonNameInvalid, ofRequest('The CSR PEM requests a commonName that is not present in the list of dnsNames or ipAddresses. If a commonName is set, ACME requires that the value is also present in the list: "root" does not exist in [a.example] or []'), 'proven not-in-dnsnames'],
   ['too long, in the webhook\'s words', certificateCommonNameInvalid, ofRequest('spec.commonName: Too long: may not be more than 64 bytes'), 'proven too-long'],
@@ -69,6 +71,8 @@ const rows: Row[] = [
   ['a ClusterIssuer that is not there, in cert-manager\'s words', issuerNotFound, aCase({ facts: { issuer: missing }, texts: [aText('Referenced "ClusterIssuer" not found: clusterissuer.cert-manager.io "letsencrypt-production" not found', { source: 'request', wrapper: 'request' })] }), 'proven'],
   ['the reference leads nowhere', issuerNotFound, aCase({ facts: { issuer: missing } }), 'likely'],
   ['a foreign issuer is not ours to miss', issuerNotFound, aCase({ facts: { issuer: anIssuer({ exists: false, group: 'awspca.cert-manager.io' }) } }), 'not-applicable'],
+  ['it went while its challenge was open, and nothing else is said', issuerNotFound, aCase({ facts: { issuer: missing, order: anOrder({ state: 'pending', failureTime: undefined, challenges: [open('')] }) } }), 'likely'],
+  ['it went, and the challenge says what is wrong', issuerNotFound, aCase({ facts: { issuer: missing, order: anOrder({ state: 'pending', failureTime: undefined, challenges: [open('Waiting for HTTP-01 challenge propagation: wrong status code \'404\', expected \'200\'')] }) } }), 'hint'],
   ['it exists', issuerNotFound, aCase({ facts: { issuer: anIssuer() } }), 'ruled-out'],
   ['an old text, and by now an order of it', issuerNotFound, aCase({ facts: { issuer: anIssuer(), order: anOrder() }, texts: [aText('Referenced "Issuer" not found: issuer.cert-manager.io "letsencrypt" not found', { source: 'event', wrapper: 'request' })] }), 'ruled-out'],
   ['issuers cannot be read', issuerNotFound, aCase({ facts: { issuer: noLook() } }), 'not-applicable'],

@@ -35,9 +35,9 @@ export default defineCause({
     if (seen === undefined) return notApplicable
     if (seen.exists) return { is: 'ruled-out', by: ['issuer'], because: `${seen.kind} ${seen.name} exists.` }
     if (seen.group !== '' && seen.group !== 'cert-manager.io') return notApplicable
-    // An open order that has no Challenge yet waits for the issuer; one that ended or was presented did not need it.
+    // An open order waits for the issuer while no Challenge of it says anything else; one that ended did not need it.
     const made = valueIn(order)
-    const waits = made === undefined || ((made.state === '' || made.state === 'pending') && made.challenges.length === 0)
+    const waits = made === undefined || ((made.state === '' || made.state === 'pending') && made.challenges.every(({ state, reason }) => (state === '' || state === 'pending') && reason === ''))
     return { is: 'found', confidence: waits ? 'likely' : 'possible', blanks: { hint }, because: ['issuer'] }
   }
 })
