@@ -73,6 +73,7 @@ t.test('who owns the solver Ingress', t => {
     ['no class, and an old controller with the default class', [solverIngress({ spec: { ingressClassName: undefined } }), controller('k8s.gcr.io/ingress-nginx/controller:v0.41.2')], 'owned', /has no class/],
     ['Traefik without an IngressClass object skips a named class', [solverIngress({ spec: { ingressClassName: 'traefik' } }), controller('traefik:v3.1')], 'unowned', /no IngressClass/],
     ['Traefik takes an Ingress without a class', [solverIngress({ spec: { ingressClassName: undefined } }), controller('docker.io/traefik:v3.1')], 'owned', /has no class/],
+    ['GKE\'s annotation, while the site goes by a class', [solverIngress({ spec: { ingressClassName: undefined }, annotations: { 'kubernetes.io/ingress.class': 'gce' } }), site({ status: at('203.0.113.10') })], 'unknown', /has no address/],
     ['no controller to be seen, but another class works', [solverIngress({ spec: { ingressClassName: undefined } }), site({ status: at('203.0.113.10') })], 'unowned', /web has ingressClassName nginx and has one/],
     ['nothing else to be seen', [solverIngress(), ingressClass('nginx', 'k8s.io/ingress-nginx')], 'unknown', /no address/]
   ]

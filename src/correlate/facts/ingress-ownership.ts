@@ -47,7 +47,9 @@ function byPeers (ingress: KubeObject, view: Snapshot, said: string, family: Fam
   const peers = view.byKind('Ingress').filter(other => other.metadata.uid !== ingress.metadata.uid && statusAddresses(other).length > 0)
   const alike = peers.filter(other => classOf(other).name === name && classOf(other).by === by)
   const differently = peers.find(other => classOf(other).name !== name || classOf(other).by !== by)
-  if (alike.length === 0 && differently !== undefined) {
+  // The one spelling that this cloud's controller reads: it is merely not ready with it.
+  const native = by === 'annotation' && /^gce(-internal)?$/.test(name ?? '')
+  if (alike.length === 0 && differently !== undefined && !native) {
     const other = classOf(differently)
     return { state: 'unowned', why: `${said} and has no address; ${nameOf(differently)} ${describe(other.name, other.by)} and has one`, family }
   }

@@ -21,7 +21,7 @@ export default defineCause({
     'AWS ALB: put solver and site into one group (alb.ingress.kubernetes.io/group.name in ingressTemplate) and let both have port 80.'
   ],
   texts: [
-    { in: ['event', 'object'], match: 'error (during sync|running load balancer syncing routine)|translation failed: invalid ingress spec', confidence: 'proven' },
+    { in: ['event', 'object'], match: 'error (during sync|running load balancer syncing routine)|translation failed: invalid ingress spec|evaluating the ingress spec: |could not find (matching )?nodeport', confidence: 'proven' },
     { in: ['event', 'object'], match: 'error (syncing|ensuring|creating|updating) load ?balancer|failed to ensure load ?balancer', confidence: 'proven' },
     { in: ['event', 'object'], match: 'failed (build|deploy) model|(couldn\'t|could not|unable to) (auto-discover|resolve|find) (at least|any|the|suitable)?.{0,30}subnet', confidence: 'proven', when: { objectKind: ['Ingress', 'Service', 'Gateway'] } },
     { in: ['event', 'object'], match: 'no available ips?|failed to allocate ip|allocationfailed', confidence: 'likely', when: { objectKind: ['Service', 'Gateway'] } },
