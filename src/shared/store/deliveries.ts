@@ -180,7 +180,7 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
       await transaction.updateTable('delivery').set({ payload: clean(JSON.stringify({ ...JSON.parse(row.payload) as DeliveryPayload, ...payload })) }).where('id', '=', row.id).execute()
       await transaction.updateTable('incident').set(each => ({ revision: each('revision', '+', 1), updated_at: now })).where('id', '=', incident).execute()
       await showRevision(transaction, [incident], now)
-    }, intakeLock),
+    }, { lock: intakeLock }),
 
     async postpone (id, at) {
       await database.updateTable('delivery').set({ run_at: at, updated_at: clock.now() }).where('id', '=', id).where('lease_until', 'is', null).execute()

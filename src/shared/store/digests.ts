@@ -46,7 +46,7 @@ const assignLock = 7_202
 export function digestStore (context: StoreContext): DigestStore {
   const { database, clock } = context
   return {
-    assign: (rules, limit) => context.transaction(transaction => assign(context, transaction, rules, limit), assignLock),
+    assign: (rules, limit) => context.transaction(transaction => assign(context, transaction, rules, limit), { lock: assignLock, lazy: true }),
 
     async foldedChanges (limit) {
       const rows = await database.selectFrom('delivery').selectAll().where('state', '=', 'folded').where('wanted', '>', sql<number>`revision`).orderBy('updated_at').limit(limit).execute()
@@ -110,7 +110,7 @@ export function digestStore (context: StoreContext): DigestStore {
       if (row === undefined) return
       await transaction.updateTable('delivery').set(each => ({ wanted: each('wanted', '+', 1), payload: JSON.stringify({ ...JSON.parse(row.payload) as DeliveryPayload, open: false }), updated_at: clock.now() }))
         .where('id', '=', digest.id).execute()
-    }, assignLock)
+    }, { lock: assignLock })
   }
 }
 

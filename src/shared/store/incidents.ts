@@ -117,7 +117,7 @@ export function incidentStore (context: StoreContext): IncidentStore {
       const rows = await database.selectFrom('incident').select(row => ['cause', row.fn.countAll<number>().as('count')]).where('cause', '!=', '').groupBy('cause').execute()
       return Object.fromEntries(rows.map(({ cause, count }) => [cause, Number(count)]))
     },
-    saveLook: (job, result) => context.transaction(transaction => saveLook(context, transaction, job, result), intakeLock),
+    saveLook: (job, result) => context.transaction(transaction => saveLook(context, transaction, job, result), { lock: intakeLock, lazy: true }),
     async latestObservations (id) {
       const row = await database.selectFrom('observation').select('data').where('incident_id', '=', id).where('data', 'is not', null).orderBy('taken_at', 'desc').limit(1).executeTakeFirst()
       return row?.data ?? undefined

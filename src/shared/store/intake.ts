@@ -130,7 +130,7 @@ function commit (context: StoreContext, flapWindow: Millis, notifications: Incom
     for (const each of accepted) each.resolved = each.resolved.filter(id => closed.has(id))
     await keepNotifications(transaction, notifications, accepted, now)
     return accepted
-  }, intakeLock)
+  }, { lock: intakeLock })
 }
 
 function take (notification: IncomingNotification, id: string, now: Millis, episodes: Episodes, book: IncidentBook, context: StoreContext): Accepted {

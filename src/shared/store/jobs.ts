@@ -37,13 +37,15 @@ export function jobStore (context: StoreContext): JobStore {
       const now = clock.now()
       if (latest > now) await keepWaits(context, 'job')
       latest = now
-      const of = (state: 'ready' | 'running') => database.selectFrom('job').select('id').where('state', '=', state).$if(dialect === 'postgres', query => query.forUpdate().skipLocked())
-      // What a dead worker held. In one query with the others, all that is due would be sorted each time.
-      await database.updateTable('job').set({ state: 'ready', lease_until: null, updated_at: now }).where('id', 'in', of('running').where('lease_until', '<', now)).execute()
-      const due = of('ready').where('run_at', '<=', now).orderBy('priority').orderBy('run_at').limit(limit)
-      return database.updateTable('job')
-        .set(row => ({ state: 'running', lease_until: now + lease, attempts: row('attempts', '+', 1), updated_at: now }))
-        .where('id', 'in', due).returning(columns).execute()
+      return context.transaction(async transaction => {
+        const of = (state: 'ready' | 'running') => transaction.selectFrom('job').select('id').where('state', '=', state).$if(dialect === 'postgres', query => query.forUpdate().skipLocked())
+        // What a dead worker held. In one query with the others, all that is due would be sorted each time.
+        await transaction.updateTable('job').set({ state: 'ready', lease_until: null, updated_at: now }).where('id', 'in', of('running').where('lease_until', '<', now)).execute()
+        const due = of('ready').where('run_at', '<=', now).orderBy('priority').orderBy('run_at').limit(limit)
+        return transaction.updateTable('job')
+          .set(row => ({ state: 'running', lease_until: now + lease, attempts: row('attempts', '+', 1), updated_at: now }))
+          .where('id', 'in', due).returning(columns).execute()
+      }, { lazy: true })
     },
     async extend ({ id, attempts }, lease) {
       const now = clock.now()

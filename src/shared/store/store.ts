@@ -38,9 +38,10 @@ export interface StoreContext {
   newId: NewId
   /**
    * One transaction; on PostgreSQL those of the same `lock` run one after the other across replicas.
-   * In the embedded store requests are read between two of them.
+   * In the embedded store requests are read between two of them. `lazy`: what would be done again if it were
+   * missing after a power failure; it reaches the disk with the next that is not.
    */
-  transaction<T> (work: (transaction: Transaction<Database>) => Promise<T>, lock?: number): Promise<T>
+  transaction<T> (work: (transaction: Transaction<Database>) => Promise<T>, options?: { lock?: number, lazy?: boolean }): Promise<T>
 }
 
 export interface StoreSettings {
@@ -67,10 +68,13 @@ export async function openStore (settings: StoreSettings): Promise<Store> {
     dialect,
     clock,
     newId: settings.newId ?? newId,
-    transaction: async (work, lock) => {
-      if (dialect === 'sqlite') await turn()
+    transaction: async (work, { lock, lazy = false } = {}) => {
+      if (dialect === 'sqlite') {
+        await turn()
+        return lazy ? withoutWaiting(database, work) : database.transaction().execute(work)
+      }
       return database.transaction().execute(async transaction => {
-        if (lock !== undefined && dialect === 'postgres') await sql`select pg_advisory_xact_lock(${lock})`.execute(transaction)
+        if (lock !== undefined) await sql`select pg_advisory_xact_lock(${lock})`.execute(transaction)
         return work(transaction)
       })
     }
@@ -104,6 +108,18 @@ export async function openStore (settings: StoreSettings): Promise<Store> {
 function turns (): () => Promise<void> {
   let last = Promise.resolve()
   return () => last = last.then(() => new Promise(resolve => { setImmediate(resolve) }))
+}
+
+/** A commit that does not wait for the disk. WAL is one file: the next commit that waits takes it along. */
+function withoutWaiting<T> (database: Kysely<Database>, work: (transaction: Transaction<Database>) => Promise<T>): Promise<T> {
+  return database.connection().execute(async connection => {
+    await sql`pragma synchronous = normal`.execute(connection)
+    try {
+      return await connection.transaction().execute(work)
+    } finally {
+      await sql`pragma synchronous = full`.execute(connection)
+    }
+  })
 }
 
 function embedded ({ dataDir, lockWaitMs, maxPages }: StoreSettings): Kysely<Database> {
