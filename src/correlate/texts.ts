@@ -114,6 +114,7 @@ function addEvents (shelf: TextShelf, scope: Scope, snapshot: Snapshot, solvers:
   const related = relatedRefs(scope, snapshot)
   for (const object of snapshot.byKind('Event')) {
     const event = plainEvent(object)
+    if (isAudit(event)) continue
     const add = (about: readonly string[], attempt: Text['attempt'], objectKind?: string): void => shelf.add({
       source: 'event', ref: eventRef(event), text: objectKind === undefined && !isToldByReason(event) ? event.message : withReason(event), inner: event.message, attempt, about: about.filter(name => isOwnName(scope, name)), fallback: stageOfEvent(event), severity: severityOf(event),
       count: event.count, ...event.first === undefined ? {} : { first: event.first }, ...event.last === undefined ? {} : { last: event.last, time: event.last }, fold: true, ...objectKind === undefined ? {} : { objectKind }
@@ -138,6 +139,9 @@ const withReason = ({ reason, message, type }: PlainEvent): string => type !== '
 
 /** A Certificate's failures to write have a reason of their own; what failed before that is told by the message. */
 const isToldByReason = ({ kind, reason }: PlainEvent): boolean => kind === 'Certificate' && !/^(Request)?Failed$/.test(reason)
+
+/** What a policy engine in audit mode would have refused is there all the same. */
+const isAudit = ({ reason, message }: PlainEvent): boolean => reason === 'PolicyViolation' && !/block|denied|denies/i.test(message)
 
 const chainKinds = new Set(['Certificate', 'CertificateRequest', 'Order', 'Challenge', 'Issuer', 'ClusterIssuer'])
 

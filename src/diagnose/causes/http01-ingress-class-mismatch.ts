@@ -38,7 +38,9 @@ export default defineCause({
       const fits = reading.failure === undefined || (isForeignAnswer(reading.failure) && !isStrangeStatus(reading.failure.status)) || ['redirect', 'tls', 'other'].includes(reading.failure.kind)
       // Neither a class nor a controller in sight: rather they were not seen than that there are none.
       const bare = claim.why.includes('no IngressClass has that name') && routing.classes.length === 0 && routing.controllers.length === 0
-      if (!fits || bare) return { is: 'found', confidence: 'possible', blanks: { why }, because: ['routing', ...hits.slice(0, 2)] }
+      // The CA is asked when cert-manager has met the token itself: some controller brought it there.
+      const served = reading.asked && !apart
+      if (!fits || bare || served) return { is: 'found', confidence: 'possible', blanks: { why }, because: ['routing', ...hits.slice(0, 2)] }
       return { is: 'found', confidence: reading.failure === undefined ? 'possible' : 'likely', blanks: { why }, because: reading.failure === undefined ? because : [reading.failure.cite, 'routing', ...hits.slice(0, 2)] }
     }
     if (claim.ownership === 'owned') return { is: 'ruled-out', by: ['routing'], because: `The solver Ingress ${claim.why}.` }
