@@ -14,7 +14,8 @@ export default defineCause({
     { do: 'See its pods and why they stop.', run: 'kubectl -n {certManagerNamespace} get pods; kubectl -n {certManagerNamespace} describe deployment cert-manager' },
     { do: 'Read the last words of the container that ended.', run: 'kubectl -n {certManagerNamespace} logs deploy/cert-manager --previous --tail=50' },
     'Raise the memory limit after OOMKilled, make the image pullable, repair what the last line names.',
-    { do: 'Start it if it was scaled down.', run: 'kubectl -n {certManagerNamespace} scale deployment cert-manager --replicas=1', changes: true }
+    { do: 'Start it if it was scaled down.', run: 'kubectl -n {certManagerNamespace} scale deployment cert-manager --replicas=1', changes: true },
+    'Where it was removed for good, take the finalizer off the Challenges that are left: nobody else will.'
   ],
   texts: [
     { in: ['log'], match: 'leader election lost|error retrieving resource lock|failed to renew lease', confidence: 'likely' },
