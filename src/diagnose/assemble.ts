@@ -8,9 +8,11 @@ import { fill, fillCommand } from './wording.ts'
 
 /** The narrowest window that holds one of these; `state` when none has a time. */
 export function windowOf (evidence: Evidence[], { anchor }: Case): WindowName {
-  const distances = evidence.flatMap(({ time }) => time === undefined ? [] : [Math.abs(time - anchor.time)])
-  if (distances.length === 0) return 'state'
-  const nearest = Math.min(...distances)
+  const timed = evidence.filter(({ time }) => time !== undefined)
+  if (timed.length === 0) return 'state'
+  const nearest = Math.min(...timed.map(({ time }) => Math.abs(time! - anchor.time)))
+  // A restart of long ago that stands in the same facts does not make them old.
+  if (nearest > windowMillis['1h'] && timed.length < evidence.length && timed.every(({ source }) => source === 'object')) return 'state'
   return windows.find(window => nearest <= windowMillis[window]) ?? '24h'
 }
 
