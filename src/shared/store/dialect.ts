@@ -11,8 +11,8 @@ export const databaseFile = 'acme-triage.db'
 const statementCache = 400
 
 /**
- * Opens the embedded database for one process alone, durable at each commit (WAL,
- * synchronous FULL), as the shape that Kysely's SQLite dialect expects.
+ * Opens the embedded database for one process alone, durable at each commit (WAL, synchronous FULL;
+ * lazy transactions ask for less), as the shape that Kysely's SQLite dialect expects.
  */
 export function openSqlite (path: string, options: { lockWaitMs?: number, maxPages?: number } = {}): SqliteDatabase & { raw: DatabaseSync } {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
