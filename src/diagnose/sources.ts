@@ -23,3 +23,9 @@ export const notOfTxt = 'looking up \\w+ for|\\bCAA\\b|perspective|secondary|van
 
 /** How a forward proxy of the site signs the pages that it makes itself; no CA writes so. RE2 syntax. */
 export const forwardProxyPage = '\\bsquid\\b|err_(access_denied|dns_fail|connect_fail)|zscaler|blue ?coat|proxysg|forcepoint|mcafee web gateway|skyhigh secure web|websense|tinyproxy'
+
+/** Words of a CA that found a TXT value, and not the one it wanted: then the record is served. */
+export const anotherValue = '(?:not|n\'t) (?:match|contain|equal|include|correspond)|mismatch|(?:wrong|incorrect|unexpected|different|other|invalid|unknown) (?:\\w+ )?(?:value|content|TXT|digest|data)|none (?:of (?:the|them)|equal|match\\w*)|but (?:got|found|was)|instead of|not the expected'
+
+/** Words of a CA for a limit that is reached, whatever it limits and whatever problem type it gives. */
+export const usedUp = '\\b(cap|quota|allowance|limit|maximum)\\b.{0,60}\\b(reached|exceeded|used up|exhausted)|\\b(reached|exceeded|exhausted|used up)\\b.{0,60}\\b(cap|quota|allowance|limit)\\b'

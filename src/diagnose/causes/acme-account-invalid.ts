@@ -1,6 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { acceptedByCa, valueIn } from '../reading.ts'
-import { everywhere, withTheCa } from '../sources.ts'
+import { everywhere, usedUp, withTheCa } from '../sources.ts'
 
 /**
  * The CA does not accept the account: unknown, switched off, or another key. The issuer often
@@ -32,7 +32,7 @@ export default defineCause({
     { in: everywhere, match: 'jws verification error', unless: 'external account|eab', confidence: 'likely' },
     { in: everywhere, match: '\\bjws\\b.{0,60}signature|signature.{0,60}\\b(jws|account)\\b|\\bnew key\\b|key is already in use', when: { wrapper: ['order-create', 'account', 'issuer'] }, unless: 'external account|\\beab\\b|\\binner\\b|binding|nonce|jws verification error', confidence: 'likely' },
     // The CA refuses at newOrder with `unauthorized`: a matter of the account, unless the text names another.
-    { in: everywhere, match: '.', when: { wrapper: ['order-create', 'account'], problem: ['unauthorized'] }, unless: 'acmev1|profile|external account|eab|\\bh?mac\\b|replaced|identifier|domain|\\bsans?\\b|binding|hostname|fqdn|to (request|order|issue|obtain) .{0,40} for |\\b(cap|quota|allowance|limit|maximum)\\b.{0,60}\\b(reached|exceeded|used up|exhausted)|\\b(reached|exceeded|exhausted|used up)\\b.{0,60}\\b(cap|quota|allowance|limit)\\b|wildcard|high[- ]risk|lacks sufficient', confidence: 'likely' },
+    { in: everywhere, match: '.', when: { wrapper: ['order-create', 'account'], problem: ['unauthorized'] }, unless: `acmev1|profile|external account|eab|\\bh?mac\\b|replaced|identifier|domain|\\bsans?\\b|binding|hostname|fqdn|to (request|order|issue|obtain) .{0,40} for |${usedUp}|wildcard|high[- ]risk|lacks sufficient`, confidence: 'likely' },
     // The order or authorization was made by the account that the issuer had before.
     { in: everywhere, match: 'account(?: id)? (?:does not|doesn.t) (?:match|own)\\b|(?:belongs to|owned by|created by|issued to) (?:another|a different|some other) account|not the owner of (?:this|the) (?:order|authorization)', when: { wrapper: withTheCa }, confidence: 'likely' },
     { in: everywhere, match: 'lacks sufficient authorization', when: { wrapper: withTheCa }, unless: 'authorization error for|verify eab', confidence: 'possible' }

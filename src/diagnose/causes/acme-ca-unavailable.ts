@@ -6,6 +6,9 @@ import { everywhere, forwardProxyPage, ofOthers, withTheCa } from '../sources.ts
 const gone = /(^|\.)(buypass\.com|buypass\.no)$/
 
 /** The CA itself is broken or overloaded; nothing in the cluster is at fault. */
+/** An internal error that speaks of the request itself: some CAs refuse in this way. */
+const refusal = 'access_denied|invalid_key|not enough funds|policy|dns names?\\b|\\bcsr\\b|(validat|verif)\\w+ eab|\\beab\\b.{0,30}(invalid|not |bound|expired)|external account (binding|key)|\\bduration\\b|notafter|\\bttl\\b|not (allowed|authori[sz]ed|permitted)'
+
 export default defineCause({
   id: 'acme-ca-unavailable',
   since: '0.1.0',
@@ -23,9 +26,9 @@ export default defineCause({
   texts: [
     { in: everywhere, match: 'service busy', when: { notWrapper: ofOthers }, confidence: 'proven' },
     { in: everywhere, match: 'down for maintenance', when: { wrapper: withTheCa }, confidence: 'proven' },
-    { in: everywhere, match: '\\b50\\d urn:(ietf:params:)?acme:error:', unless: 'access_denied|invalid_key|not enough funds|service busy|policy|dns names?\\b|\\bcsr\\b|(validat|verif)\\w+ eab|\\beab\\b.{0,30}(invalid|not |bound|expired)|external account (binding|key)|\\bduration\\b|notafter|\\bttl\\b|not (allowed|authori[sz]ed|permitted)', confidence: 'proven' },
+    { in: everywhere, match: '\\b50\\d urn:(ietf:params:)?acme:error:', unless: `${refusal}|service busy`, confidence: 'proven' },
     { in: everywhere, match: 'could not communicate with va|secondary validation rpc failed|insufficient remote perspectives|sct embedding', confidence: 'proven' },
-    { in: everywhere, match: '.', when: { problem: ['serverInternal'] }, unless: 'access_denied|invalid_key|not enough funds|could not communicate|rpc failed|sct embedding|maintenance|policy|dns names?\\b|\\bcsr\\b|(validat|verif)\\w+ eab|\\beab\\b.{0,30}(invalid|not |bound|expired)|external account (binding|key)|\\bduration\\b|notafter|\\bttl\\b|not (allowed|authori[sz]ed|permitted)', confidence: 'likely' },
+    { in: everywhere, match: '.', when: { problem: ['serverInternal'] }, unless: `${refusal}|could not communicate|rpc failed|sct embedding|maintenance`, confidence: 'likely' },
     { in: everywhere, match: 'server failure at resolver|networking error looking up', confidence: 'likely' },
     { in: everywhere, match: 'acme server fatal error', confidence: 'likely' },
     // No problem document: the CA's front server. Between here and it only who breaks TLS open could say so.

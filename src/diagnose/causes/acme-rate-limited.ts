@@ -1,6 +1,6 @@
 import { defineCause, notApplicable } from '../cause.ts'
 import { acceptedByCa, retryAfter, utc, valueIn } from '../reading.ts'
-import { everywhere } from '../sources.ts'
+import { everywhere, usedUp } from '../sources.ts'
 
 /** What each limit counts, in words. */
 const limits: Record<string, string> = {
@@ -44,7 +44,7 @@ export default defineCause({
     { in: everywhere, match: 'too many currently pending authorizations|too many override request', confidence: 'proven', variant: 'other' },
     // An answer without a problem document: the CA's web server counts requests, not orders.
     { in: everywhere, match: '\\b429 : |\\b429 urn:ietf:params:acme:error:ratelimited: .{0,120}(rate limit|too many requests|requests (in|per|within|every|/)|requests? quota)', confidence: 'likely', variant: 'requests-per-second' },
-    { in: everywhere, match: '\\b(cap|quota|allowance|limit|maximum)\\b.{0,60}\\b(reached|exceeded|used up|exhausted)|\\b(reached|exceeded|exhausted|used up)\\b.{0,60}\\b(cap|quota|allowance|limit)\\b', when: { wrapper: ['order-create', 'order-finalize'], problem: ['unauthorized', 'malformed'] }, unless: '\\bsans?\\b|identifiers|\\bnames\\b|duration|validity', confidence: 'likely', variant: 'other' },
+    { in: everywhere, match: usedUp, when: { wrapper: ['order-create', 'order-finalize'], problem: ['unauthorized', 'malformed'] }, unless: '\\bsans?\\b|identifiers|\\bnames\\b|duration|validity', confidence: 'likely', variant: 'other' },
     { in: everywhere, match: '.', when: { problem: ['rateLimited'] }, unless: named, confidence: 'likely', variant: 'other' }
   ],
   related: ['acme-identifier-paused', 'certificate-duplicate-secret'],

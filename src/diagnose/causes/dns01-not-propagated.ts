@@ -1,5 +1,5 @@
 import { defineCause, notApplicable } from '../cause.ts'
-import { notOfTxt, ofTxt, withTheCa } from '../sources.ts'
+import { anotherValue, notOfTxt, ofTxt, withTheCa } from '../sources.ts'
 
 /** The record was written (or should have been) and the servers that count do not serve it yet. */
 export default defineCause({
@@ -22,7 +22,7 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'NXDOMAIN looking up TXT', confidence: 'proven' },
     // step-ca's and Pebble's words.
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'looking up TXT records? for domain .{0,200}no such host|Error retrieving TXT records for DNS challenge.{0,200}(?:NXDOMAIN|no such host)', confidence: 'proven' },
-    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('\\blacks?\\b|not (?:yet |be )?(?:there|found|located|present|exist|published|visible|detected|seen|resolvable|resolve)|returned nothing|nothing (?:was )?(?:found|returned)|inconsistent|not (?:all|every)\\b|(?:only )?some of (?:the|its)|\\b(?:no|any|zero|0) (?:\\w+ ){0,2}(?:TXT|records?|answers?|data|entry|entries|results?)\\b|NXDOMAIN|NODATA|no such (?:host|name|domain)|(?:not|n\'t) (?:find|exist|see|locate|have)|unable to (?:find|locate|see)|failed to (?:find|locate)|\\bmissing\\b|\\bempty\\b|\\babsent\\b|non-?existent') + '|\\b(?:no|zero|0) (?:\\w+ )?TXT records?\\b', unless: notOfTxt + '|Error retrieving TXT|SERVFAIL|(?:not|n\'t) (?:match|contain|equal|include|correspond)|mismatch|(?:wrong|incorrect|unexpected|different|other|invalid|unknown) (?:\\w+ )?(?:value|content|TXT|digest|data)|none (?:of (?:the|them)|equal|match\\w*)|but (?:got|found|was)|instead of|not the expected', confidence: 'likely', when: { wrapper: withTheCa } },
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('\\blacks?\\b|not (?:yet |be )?(?:there|found|located|present|exist|published|visible|detected|seen|resolvable|resolve)|returned nothing|nothing (?:was )?(?:found|returned)|inconsistent|not (?:all|every)\\b|(?:only )?some of (?:the|its)|\\b(?:no|any|zero|0) (?:\\w+ ){0,2}(?:TXT|records?|answers?|data|entry|entries|results?)\\b|NXDOMAIN|NODATA|no such (?:host|name|domain)|(?:not|n\'t) (?:find|exist|see|locate|have)|unable to (?:find|locate|see)|failed to (?:find|locate)|\\bmissing\\b|\\bempty\\b|\\babsent\\b|non-?existent') + '|\\b(?:no|zero|0) (?:\\w+ )?TXT records?\\b', unless: `${notOfTxt}|Error retrieving TXT|SERVFAIL|${anotherValue}`, confidence: 'likely', when: { wrapper: withTheCa } },
     { in: ['challenge', 'event', 'log', 'alert'], match: 'did not return the expected TXT record', confidence: 'likely' },
     { in: ['challenge', 'log', 'alert'], match: 'DNS record for \\S+ not yet propagated', confidence: 'possible' }
   ],

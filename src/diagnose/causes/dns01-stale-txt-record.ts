@@ -1,5 +1,5 @@
 import { defineCause, notApplicable } from '../cause.ts'
-import { notOfTxt, ofTxt, withTheCa } from '../sources.ts'
+import { anotherValue, notOfTxt, ofTxt, withTheCa } from '../sources.ts'
 
 /** Another TXT value stands at the challenge name: left over, a second client's, or a remembered absence. */
 export default defineCause({
@@ -22,7 +22,7 @@ export default defineCause({
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'Correct value not found for DNS challenge', confidence: 'proven' },
     // step-ca, of all values found; of an HTTP-01 answer it gives one without brackets.
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'keyAuthorization does not match; expected \\S+, but got \\[[^\\]]', confidence: 'proven' },
-    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt('(?:not|n\'t) (?:match|contain|equal|include|correspond)|mismatch|(?:wrong|incorrect|unexpected|different|other|invalid|unknown) (?:\\w+ )?(?:value|content|TXT|digest|data)|none (?:of (?:the|them)|equal|match\\w*)|\\bdiffers?\\b|\\bstale\\b|belongs? to (?:another|other|a different)|\\b(?:multiple|several|too many|duplicate|old|outdated)\\b.{0,20}\\b(?:TXT|records?|values?)\\b|expected\\b.{0,120}\\b(?:saw|got|received)\\b|but (?:got|found|was)|instead of|not the expected') + '|\\bexpected\\b.{0,120}\\bTXT\\b.{0,120}\\b(?:saw|got|received)\\b', unless: notOfTxt + '|Error retrieving TXT|DNSSEC|Incorrect TXT|Correct value not found|keyAuthorization does not', confidence: 'likely', when: { wrapper: withTheCa } },
+    { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: ofTxt(`${anotherValue}|\\bdiffers?\\b|\\bstale\\b|belongs? to (?:another|other|a different)|\\b(?:multiple|several|too many|duplicate|old|outdated)\\b.{0,20}\\b(?:TXT|records?|values?)\\b|expected\\b.{0,120}\\b(?:saw|got|received)\\b`) + '|\\bexpected\\b.{0,120}\\bTXT\\b.{0,120}\\b(?:saw|got|received)\\b', unless: notOfTxt + '|Error retrieving TXT|DNSSEC|Incorrect TXT|Correct value not found|keyAuthorization does not', confidence: 'likely', when: { wrapper: withTheCa } },
     { in: ['challenge', 'event', 'log', 'acme', 'alert'], match: 'dns-01: challenge failed against \\d+ records', confidence: 'likely' }
   ],
 
