@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { Millis } from '../types/common.ts'
 import type { AnnotationTargetTable, Database } from './schema.ts'
+import { slices } from './slices.ts'
 import type { StoreContext } from './store.ts'
 
 /** An alert that should carry our annotations. */
@@ -26,8 +27,8 @@ export const annotationsFor: Millis = 24 * 3_600_000
 
 /** These alerts fire still; one whose annotations were let go, because no peer knew it for a while, gets them back. */
 export async function keepAnnotations (transaction: Transaction<Database>, fingerprints: string[], now: Millis): Promise<void> {
-  for (let from = 0; from < fingerprints.length; from += 500) {
-    await transaction.updateTable('annotation_target').set({ active: 1, until: now + annotationsFor, updated_at: now }).where('fingerprint', 'in', fingerprints.slice(from, from + 500))
+  for (const some of slices(fingerprints, 500)) {
+    await transaction.updateTable('annotation_target').set({ active: 1, until: now + annotationsFor, updated_at: now }).where('fingerprint', 'in', some)
       .where(each => each.or([each('active', '=', 0), each('until', '<', now + annotationsFor / 2)])).execute()
   }
 }
@@ -48,8 +49,8 @@ export function annotationTargetStore ({ database, clock }: Pick<StoreContext, '
       return rows.map(read)
     },
     async stop (fingerprints) {
-      for (let from = 0; from < fingerprints.length; from += 500) {
-        await database.updateTable('annotation_target').set({ active: 0, updated_at: clock.now() }).where('fingerprint', 'in', fingerprints.slice(from, from + 500)).execute()
+      for (const some of slices(fingerprints, 500)) {
+        await database.updateTable('annotation_target').set({ active: 0, updated_at: clock.now() }).where('fingerprint', 'in', some).execute()
       }
     }
   }

@@ -5,6 +5,7 @@ import { digestStore, type DigestStore } from './digests.ts'
 import { showRevision } from './incident-book.ts'
 import { intakeLock } from './intake.ts'
 import type { Database, DeliveryState, DeliveryTable, IncidentTable } from './schema.ts'
+import { slices } from './slices.ts'
 import type { StoreContext } from './store.ts'
 import { clean } from './text.ts'
 import { keepWaits } from './waits.ts'
@@ -152,8 +153,8 @@ export function deliveryStore (context: StoreContext): DeliveryStore {
 
     async roots (incidents) {
       const rows: DeliveryTable[] = []
-      for (let from = 0; from < incidents.length; from += 300) {
-        rows.push(...await database.selectFrom('delivery').selectAll().where('unique_key', 'in', incidents.slice(from, from + 300).map(rootKey)).execute())
+      for (const some of slices(incidents, 300)) {
+        rows.push(...await database.selectFrom('delivery').selectAll().where('unique_key', 'in', some.map(rootKey)).execute())
       }
       return rows.map(readDelivery)
     },

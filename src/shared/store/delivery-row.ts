@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { Millis } from '../types/common.ts'
 import type { Database, DeliveryTable, IncidentTable } from './schema.ts'
+import { slices } from './slices.ts'
 import type { StoreContext } from './store.ts'
 import { clean } from './text.ts'
 
@@ -90,8 +91,8 @@ export function rowsToChange ({ dialect }: StoreContext, transaction: Transactio
 /** Rows whose key exists already stay as they are. */
 export async function insertDeliveries (context: StoreContext, transaction: Transaction<Database>, rows: NewDelivery[]): Promise<void> {
   const now = context.clock.now()
-  for (let from = 0; from < rows.length; from += 200) {
-    await transaction.insertInto('delivery').values(rows.slice(from, from + 200).map(({ incident, kind, target, uniqueKey, wanted, payload, runAt }) => ({
+  for (const some of slices(rows, 200)) {
+    await transaction.insertInto('delivery').values(some.map(({ incident, kind, target, uniqueKey, wanted, payload, runAt }) => ({
       id: context.newId(now), incident_id: incident, kind, target, unique_key: uniqueKey, state: 'intent' as const, revision: 0, wanted, payload: clean(JSON.stringify(payload ?? {})),
       external_channel: '', external_id: '', attempts: 0, run_at: runAt ?? now, lease_until: null, last_error: '', created_at: now, updated_at: now
     }))).onConflict(conflict => conflict.column('unique_key').doNothing()).execute()

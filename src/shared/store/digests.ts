@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import type { Millis } from '../types/common.ts'
 import { insertDeliveries, never, readDelivery, rowsToChange, type Candidate, type Delivery, type DeliveryPayload, type DigestEntry, type NewDelivery } from './delivery-row.ts'
 import type { Database } from './schema.ts'
+import { slices } from './slices.ts'
 import type { StoreContext } from './store.ts'
 import { clean } from './text.ts'
 
@@ -129,8 +130,8 @@ async function candidates (transaction: Transaction<Database>, now: Millis, limi
     .orderBy('delivery.created_at').orderBy('delivery.id').limit(limit).execute()
   const labels = new Map<string, Record<string, string>>()
   const ids = rows.map(({ id }) => id)
-  for (let from = 0; from < ids.length; from += 300) {
-    const alerts = await transaction.selectFrom('alert').select(['incident_id', 'labels']).where('incident_id', 'in', ids.slice(from, from + 300)).orderBy('starts_at').execute()
+  for (const some of slices(ids, 300)) {
+    const alerts = await transaction.selectFrom('alert').select(['incident_id', 'labels']).where('incident_id', 'in', some).orderBy('starts_at').execute()
     for (const alert of alerts) labels.set(alert.incident_id!, JSON.parse(alert.labels) as Record<string, string>)
   }
   return rows.map(({ delivery_id: id, created_at: createdAt, ...incident }) => ({ delivery: { id, createdAt }, incident, labels: labels.get(incident.id) ?? {} }))
@@ -152,8 +153,8 @@ async function assign (context: StoreContext, transaction: Transaction<Database>
     const digest = rules.threshold > 0 ? await openDigest(context, transaction, channel) : undefined
     const room = rules.threshold <= 0 ? list.length : digest !== undefined ? 0 : Math.max(0, rules.threshold - await countRoots(transaction, channel, now - rules.window))
     const alone = list.slice(0, room).map(({ delivery }) => delivery.id)
-    for (let from = 0; from < alone.length; from += 300) {
-      await transaction.updateTable('delivery').set({ target: channel, updated_at: now }).where('id', 'in', alone.slice(from, from + 300)).execute()
+    for (const some of slices(alone, 300)) {
+      await transaction.updateTable('delivery').set({ target: channel, updated_at: now }).where('id', 'in', some).execute()
     }
     if (list.length > room) {
       await fold(context, transaction, rules, channel, list.slice(room), digest)

@@ -3,6 +3,7 @@ import type { Alert, Millis } from '../types/common.ts'
 import { keepAnnotations } from './annotation-targets.ts'
 import { insertRows } from './insert-rows.ts'
 import type { IncomingNotification } from './intake.ts'
+import { slices } from './slices.ts'
 import { clean } from './text.ts'
 import type { AlertTable, Database } from './schema.ts'
 
@@ -32,10 +33,10 @@ export class Episodes {
   static async load (transaction: Transaction<Database>, notifications: IncomingNotification[]): Promise<Episodes> {
     const episodes = new Episodes()
     const fingerprints = [...new Set(notifications.flatMap(({ alerts }) => alerts.map(({ alert }) => alert.fingerprint)))]
-    for (let from = 0; from < fingerprints.length; from += 500) {
+    for (const some of slices(fingerprints, 500)) {
       const rows = await transaction.selectFrom('alert')
         .select(['id', 'source', 'fingerprint', 'starts_at', 'ends_at', 'status', 'incident_id'])
-        .where('fingerprint', 'in', fingerprints.slice(from, from + 500)).execute()
+        .where('fingerprint', 'in', some).execute()
       for (const row of rows) {
         episodes.#of(row.source, row.fingerprint).push({
           id: row.id, startsAt: row.starts_at, endsAt: row.ends_at ?? undefined, status: row.status, incident: row.incident_id ?? undefined, stored: true
@@ -82,15 +83,14 @@ export class Episodes {
   }
 
   async save (transaction: Transaction<Database>, now: Millis): Promise<void> {
-    const seen = [...this.#seen]
-    for (let from = 0; from < seen.length; from += 500) {
-      await transaction.updateTable('alert').set({ last_seen: now }).where('id', 'in', seen.slice(from, from + 500)).execute()
+    for (const some of slices([...this.#seen], 500)) {
+      await transaction.updateTable('alert').set({ last_seen: now }).where('id', 'in', some).execute()
     }
     await keepAnnotations(transaction, [...this.#firing], now)
     await insertRows(transaction, 'alert', this.#inserts)
     for (const [endsAt, ids] of this.#ended) {
-      for (let from = 0; from < ids.length; from += 500) {
-        await transaction.updateTable('alert').set({ status: 'resolved', ends_at: endsAt }).where('id', 'in', ids.slice(from, from + 500)).execute()
+      for (const some of slices(ids, 500)) {
+        await transaction.updateTable('alert').set({ status: 'resolved', ends_at: endsAt }).where('id', 'in', some).execute()
       }
     }
   }

@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely'
 import type { NewId } from '../ids.ts'
 import type { Millis } from '../types/common.ts'
 import type { IncidentPlace, IncomingNotification } from './intake.ts'
+import { slices } from './slices.ts'
 import { clean } from './text.ts'
 import { insertRows } from './insert-rows.ts'
 import { requestLooks } from './jobs.ts'
@@ -35,10 +36,10 @@ export class IncidentBook {
   static async load (transaction: Transaction<Database>, notifications: IncomingNotification[], settings: { now: Millis, flapWindow: Millis, newId: NewId }): Promise<IncidentBook> {
     const book = new IncidentBook(settings)
     const keys = [...new Set(notifications.flatMap(({ alerts }) => alerts.flatMap(({ alert, place }) => place !== undefined && alert.status === 'firing' ? [clean(place.key)] : [])))]
-    for (let from = 0; from < keys.length; from += 500) {
+    for (const some of slices(keys, 500)) {
       const rows = await transaction.selectFrom('incident_key').innerJoin('incident', 'incident.id', 'incident_key.incident_id')
         .select(['incident_key.key', 'incident_key.open', 'incident_key.since', 'incident.id', 'incident.state', 'incident.closed_at', 'incident.cluster', 'incident.namespace', 'incident.certificate', 'incident.order_name', 'incident.notes', 'incident.truncated'])
-        .where('incident_key.key', 'in', keys.slice(from, from + 500))
+        .where('incident_key.key', 'in', some)
         // Last wins below: the open one, else the one that began last.
         .orderBy('incident_key.open').orderBy('incident_key.since').execute()
       const byId = new Map([...book.#byKey.values()].map(entry => [entry.id, entry]))
@@ -122,27 +123,25 @@ export class IncidentBook {
 
 /** Everything that shows these incidents is to show their present revision. */
 export async function showRevision (transaction: Transaction<Database>, ids: string[], now: Millis): Promise<void> {
-  for (let from = 0; from < ids.length; from += 500) {
+  for (const some of slices(ids, 500)) {
     await transaction.updateTable('delivery')
       .set(row => ({ wanted: row.selectFrom('incident').select('revision').whereRef('incident.id', '=', 'delivery.incident_id').$asScalar().$notNull(), updated_at: now }))
-      .where('incident_id', 'in', ids.slice(from, from + 500))
+      .where('incident_id', 'in', some)
       .where('state', 'not in', ['dead', 'superseded']).execute()
   }
 }
 
 async function closeWithoutAlerts (transaction: Transaction<Database>, touched: string[], now: Millis): Promise<Set<string>> {
   const closed = new Set<string>()
-  for (let from = 0; from < touched.length; from += 500) {
+  for (const some of slices(touched, 500)) {
     const rows = await transaction.updateTable('incident')
       .set({ state: 'resolved', closed_at: now, closed_why: 'the alert was resolved', updated_at: now, next_look_at: null })
-      .where('id', 'in', touched.slice(from, from + 500)).where('state', '=', 'open')
+      .where('id', 'in', some).where('state', '=', 'open')
       .where(row => row.not(row.exists(row.selectFrom('alert').select('alert.id').whereRef('alert.incident_id', '=', 'incident.id').where('alert.status', '=', 'firing'))))
       .returning('id').execute()
     for (const { id } of rows) closed.add(id)
   }
-  const ids = [...closed]
-  for (let from = 0; from < ids.length; from += 500) {
-    const some = ids.slice(from, from + 500)
+  for (const some of slices([...closed], 500)) {
     await transaction.updateTable('incident_key').set({ open: 0 }).where('incident_id', 'in', some).execute()
     await transaction.updateTable('annotation_target').set({ active: 0, updated_at: now }).where('incident_id', 'in', some).execute()
   }

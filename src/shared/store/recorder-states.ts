@@ -1,5 +1,6 @@
 import type { RecordedState } from '../types/observations.ts'
 import type { Millis } from '../types/common.ts'
+import { slices } from './slices.ts'
 import { clean } from './text.ts'
 import type { StoreContext } from './store.ts'
 
@@ -18,8 +19,8 @@ export function recorderStore ({ database, clock, newId }: StoreContext): Record
   return {
     async add (states) {
       const now = clock.now()
-      for (let from = 0; from < states.length; from += 200) {
-        await database.insertInto('recorder_state').values(states.slice(from, from + 200).map(state => {
+      for (const some of slices(states, 200)) {
+        await database.insertInto('recorder_state').values(some.map(state => {
           const data = clean(JSON.stringify(state))
           return {
             id: newId(now), at: state.at, kind: state.kind, namespace: state.namespace, name: state.name, uid: state.uid,
