@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { reasonOf } from '../../src/shared/errors.ts'
 import { missing } from '../support/real-alertmanager.ts'
@@ -55,7 +56,7 @@ function killing (title: string, { kills, storm, perKill, replicas = 1 }: { kill
         for (const [index, name] of all.slice(round * perKill, (round + 1) * perKill).entries()) {
           sending.push(world.post(name).then(taken => taken && index % 3 === 0 ? world.post(name, 'resolved') : taken))
         }
-        await new Promise(resolve => { setTimeout(resolve, Math.round(random() * 400)) })
+        await sleep(Math.round(random() * 400))
         const victim = world.services[Math.floor(random() * replicas)]!
         await victim.kill()
         await victim.start()

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { eventually } from '../support/real-alertmanager.ts'
 import type { Bench } from './service.ts'
 
 /** A fault, and what happens meanwhile. What must hold in the end is the same for all: see tally. */
@@ -187,11 +189,4 @@ function onMessages ({ slack }: Bench, fault: () => ReturnType<Bench['slack']['f
   slack.fault = method => method === 'chat.postMessage' || method === 'chat.update' ? fault() : undefined
 }
 
-async function until (condition: () => boolean, what: string): Promise<void> {
-  for (let tries = 0; !condition(); tries++) {
-    if (tries > 600) throw new Error(`never came: ${what}`)
-    await sleep(100)
-  }
-}
-
-const sleep = (milliseconds: number): Promise<void> => new Promise(resolve => { setTimeout(resolve, milliseconds) })
+const until = (condition: () => boolean, what: string): Promise<boolean> => eventually(condition, what, 60_000)

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { reasonOf } from '../../src/shared/errors.ts'
 import { fingerprint } from '../../src/shared/fingerprint.ts'
@@ -132,7 +133,7 @@ export async function bench (config: { storm: number, fallbackChannel?: string, 
           }
           last = answer === undefined ? last : `${answer.status} ${await answer.text().catch(reasonOf)}`
           if (answer !== undefined) world.refused++
-          await new Promise(resolve => { setTimeout(resolve, 200) })
+          await sleep(200)
         }
         world.refusal = last
         return false

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bench } from './service.ts'
 
 /** What a fault did to the alerts that were acknowledged. */
@@ -80,5 +81,3 @@ function linesOf (page: Message): [string, string][] {
   walk([page.text, page.blocks])
   return texts.flatMap(text => text.split('\n')).flatMap(line => { const name = named.exec(line)?.[1]; return name === undefined ? [] : [[name, line] as [string, string]] })
 }
-
-const sleep = (milliseconds: number): Promise<void> => new Promise(resolve => { setTimeout(resolve, milliseconds) })
